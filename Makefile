@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+
+GO          ?= go
+export CGO_ENABLED ?= 0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ARTIFACTS   ?= $(CURDIR)/artifacts
+FUZZTIME    ?= 10s
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+# What a run of the tests may be asked: in CI a skipped test is a failure.
+REQUIRE     := $(if $(CI),-require)
+ifdef CI
+export REGENT_REQUIRE_NETWORK = 1
+endif
+
+.PHONY: help build demo test proof check fuzz bench setup setup-demo clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/regent
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/regent ./cmd/regent
+
+demo: setup-demo build ## three nodes in namespaces: the owner dies, another answers, the client moves on
+	@./bin/regent demo
+
+test: setup build check ## everything that is not a timing
+	@mkdir -p $(ARTIFACTS)
+	@$(GO) test -json -shuffle=on -timeout 15m -artifacts -outputdir $(ARTIFACTS) ./... | $(GO) run ./internal/testsum $(REQUIRE)
+	@CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 10m $(RACE) 
+
+# Packages whose tests need no network and few seconds; the race detector needs a C compiler, which setup provides.
+RACE := ./vrrp ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe
+
+proof: setup build ## the timed and long tests, with a report
+	@mkdir -p $(ARTIFACTS)
+	@REGENT_PROOF=1 REGENT_REQUIRE_NETWORK=1 $(GO) test -v -count=1 -timeout 60m -run 'Proof' -artifacts -outputdir $(ARTIFACTS) ./... \
+		| tee $(ARTIFACTS)/proof.txt | grep -Ev '^(\?|ok .*no tests to run|testing: warning)'
+
+check: ## gofmt, vet, staticcheck
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed: $$bad"; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) run $(STATICCHECK) -checks all ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10s) each
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; done
+
+bench: ## the benchmarks
+	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+setup: ## the Debian packages that the tests use (needs root, or says what is missing)
+	@.ci/setup test
+
+setup-demo:
+	@.ci/setup demo
+
+clean: ## what was built
+	@rm -rf bin artifacts
