@@ -3,6 +3,7 @@
 package netlab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -76,6 +77,9 @@ func (w *Network) setup(o NetworkOptions) error {
 			return err
 		}
 	}
+	if err := w.transparent(); err != nil {
+		return err
+	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU = bridgeName, w.mtu
 	attrs.HardwareAddr = net.HardwareAddr{0x02, 0, 0, 0, byte(w.number), 0xfe}
@@ -90,6 +94,18 @@ func (w *Network) setup(o NetworkOptions) error {
 	}
 	if err := w.kernel.LinkSetUp(bridge); err != nil {
 		return fmt.Errorf("set bridge up: %w", err)
+	}
+	return nil
+}
+
+// transparent keeps the kernel from looking into what the bridge carries: with
+// br_netfilter it drops IP packets that it finds malformed.
+func (w *Network) transparent() error {
+	for _, family := range []string{"iptables", "ip6tables", "arptables"} {
+		err := w.space.sysctls("net.bridge.bridge-nf-call-"+family, "0")
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // the module is not loaded
+			return err
+		}
 	}
 	return nil
 }

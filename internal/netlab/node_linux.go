@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -196,6 +197,7 @@ func (n *Node) Route(destination, gateway string) error {
 // Dial connects from inside the node to a numeric address. It fits wherever
 // net.Dialer.DialContext does.
 func (n *Node) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	address = n.numericZone(address)
 	var conn net.Conn
 	err := n.space.do(func() (err error) {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
@@ -206,6 +208,7 @@ func (n *Node) Dial(ctx context.Context, network, address string) (net.Conn, err
 
 // Listen accepts connections inside the node.
 func (n *Node) Listen(network, address string) (net.Listener, error) {
+	address = n.numericZone(address)
 	var l net.Listener
 	err := n.space.do(func() (err error) {
 		l, err = net.Listen(network, address)
@@ -216,12 +219,28 @@ func (n *Node) Listen(network, address string) (net.Listener, error) {
 
 // ListenPacket receives datagrams inside the node.
 func (n *Node) ListenPacket(network, address string) (net.PacketConn, error) {
+	address = n.numericZone(address)
 	var c net.PacketConn
 	err := n.space.do(func() (err error) {
 		c, err = net.ListenPacket(network, address)
 		return err
 	})
 	return c, err
+}
+
+// numericZone replaces the interface's name in a link-local address. Package
+// net remembers the indices of interfaces for the whole process, in whichever
+// namespace it saw them; a number means the same everywhere.
+func (n *Node) numericZone(address string) string {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil || ap.Addr().Zone() == "" {
+		return address
+	}
+	index := n.Index(ap.Addr().Zone())
+	if index == 0 {
+		return address // a number already, or an error for the caller to see
+	}
+	return netip.AddrPortFrom(ap.Addr().WithZone(strconv.Itoa(index)), ap.Port()).String()
 }
 
 func (n *Node) close() error {

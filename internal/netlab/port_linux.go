@@ -89,7 +89,7 @@ func (p *Port) setup(prefixes []netip.Prefix) error {
 			return err
 		}
 	}
-	if err := p.awaitReady(); err != nil {
+	if err := p.awaitReady(prefixes); err != nil {
 		return err
 	}
 	return n.space.sysctls(detect, "1")
@@ -107,39 +107,65 @@ func (p *Port) add(link netlink.Link, prefix netip.Prefix) error {
 	return nil
 }
 
-// awaitReady waits for the carrier and for a link-local address.
-func (p *Port) awaitReady() error {
+// awaitReady waits until frames pass and every address is answered for.
+func (p *Port) awaitReady(prefixes []netip.Prefix) error {
 	limit := time.Now().Add(5 * time.Second)
 	for {
-		ready, err := p.ready()
-		if ready || err != nil {
+		missing, err := p.missing(prefixes)
+		if missing == "" || err != nil {
 			return err
 		}
 		if time.Now().After(limit) {
-			return errors.New("interface does not become ready: no carrier or no link-local address")
+			return errors.New("interface does not become ready: no " + missing)
 		}
 		pause(time.Millisecond)
 	}
 }
 
-func (p *Port) ready() (bool, error) {
+// missing names what the interface still lacks. The kernel inserts the local
+// route of an IPv6 address from a work queue, some time after it has accepted
+// the address and even answers for it; a packet that comes earlier is lost.
+func (p *Port) missing(prefixes []netip.Prefix) (string, error) {
 	link, err := p.node.kernel.LinkByName(p.ifname)
 	if err != nil {
-		return false, fmt.Errorf("find interface: %w", err)
+		return "", fmt.Errorf("find interface: %w", err)
 	}
 	if link.Attrs().OperState != netlink.OperUp {
-		return false, nil
+		return "carrier", nil
 	}
-	list, err := p.node.kernel.AddrList(link, unix.AF_INET6)
+	addresses, err := p.node.kernel.AddrList(link, unix.AF_INET6)
 	if err != nil {
-		return false, fmt.Errorf("list addresses: %w", err)
+		return "", fmt.Errorf("list addresses: %w", err)
 	}
-	for _, a := range list {
-		if a.IP.IsLinkLocalUnicast() && a.Flags&unix.IFA_F_TENTATIVE == 0 {
-			return true, nil
+	for _, a := range addresses {
+		if a.Flags&unix.IFA_F_TENTATIVE != 0 {
+			return "end of duplicate address detection for " + a.IP.String(), nil
 		}
 	}
-	return false, nil
+	routes, err := p.node.kernel.RouteListFiltered(netlink.FAMILY_V6,
+		&netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: link.Attrs().Index}, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF)
+	if err != nil {
+		return "", fmt.Errorf("list local routes: %w", err)
+	}
+	local, linkLocal := map[netip.Addr]bool{}, false
+	for _, r := range routes {
+		if r.Dst == nil {
+			continue
+		}
+		if addr, ok := netip.AddrFromSlice(r.Dst.IP); ok && r.Type == unix.RTN_LOCAL {
+			local[addr] = true
+			linkLocal = linkLocal || addr.IsLinkLocalUnicast()
+		}
+	}
+	for _, prefix := range prefixes {
+		if addr := prefix.Addr(); addr.Is6() && !local[addr] {
+			return "local route for " + addr.String(), nil
+		}
+	}
+	if !linkLocal {
+		return "link-local address", nil
+	}
+	return "", nil
 }
 
 // Port returns the node's interface of that name on a network of the lab, or nil.
