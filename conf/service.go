@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Service is one VRID on one interface: its addresses, how they are advertised, and what is to become of them.
+type Service struct {
+	Name      string
+	Interface string // on this node
+	VRID      uint8
+
+	Addresses     []netip.Prefix // as the file lists them
+	IPv4          []netip.Prefix // as IPv4 adverts list them
+	IPv6          []netip.Prefix // as IPv6 adverts list them: the link-local address first, if there is one
+	LinkLocalMode LinkLocalMode
+	LinkLocal     netip.Addr // the link-local address in IPv6; invalid when there is none
+	Ports         []Port     // nil: the whole address
+
+	Version        uint8
+	AdvertInterval time.Duration
+	Checksum       string // "pseudo-header" or "rfc9568"
+	AcceptChecksum string // "pseudo-header", "rfc9568" or "either"
+	Source         netip.Addr
+	UnicastPeers   []netip.Addr // without this node's own address; nil: multicast
+	VMAC           bool
+	Auth           Authentication
+	GARP           GARP
+
+	// Raw is the form of the service: with a priority by hand (the next four), or by policy (those after).
+	Raw          bool
+	Priority     uint8
+	Preempt      bool
+	PreemptDelay time.Duration
+	Refuse       bool
+
+	Owner            string
+	Standbys         []string
+	Inheritors       []string // nil: every node
+	Takeover         Takeover
+	ServeAt          ServeAt
+	Demand           int // 0: takes nothing of a node's capacity
+	AntiAffinity     []string
+	Failback         Failback
+	FailbackDelay    time.Duration
+	FailureThreshold int
+	FailureWindow    time.Duration
+	OnNoCandidate    NoCandidate
+
+	Checks  []HealthCheck
+	Control *Control // nil: Regent neither starts nor stops the service
+	Respond []Answer // ports that are not listed are reset
+}
+
+// Prefixes returns the addresses of one family as its adverts list them.
+func (s *Service) Prefixes(ipv6 bool) []netip.Prefix {
+	if ipv6 {
+		return s.IPv6
+	}
+	return s.IPv4
+}
+
+// LinkLocalMode is where the link-local address of an IPv6 service comes from.
+type LinkLocalMode string
+
+// The modes.
+const (
+	LinkLocalAuto  LinkLocalMode = "auto"    // from the list, else derived from the VRID
+	LinkLocalNone  LinkLocalMode = "none"    // the list is advertised as it is
+	LinkLocalGiven LinkLocalMode = "address" // link_local is an address
+)
+
+// Protocols of a Port, as numbered by IANA.
+const (
+	TCP uint8 = 6
+	UDP uint8 = 17
+)
+
+// Port is a port of a service.
+type Port struct {
+	Proto  uint8
+	Number uint16
+}
+
+// String returns the port as the file has it: tcp/5432.
+func (p Port) String() string {
+	name := "tcp"
+	if p.Proto == UDP {
+		name = "udp"
+	}
+	return fmt.Sprintf("%s/%d", name, p.Number)
+}
+
+// AuthType is the authentication of version 2 adverts.
+type AuthType string
+
+// The types of authentication.
+const (
+	AuthNone AuthType = "none"
+	AuthPass AuthType = "PASS"
+)
+
+// Authentication is what version 2 adverts carry.
+type Authentication struct {
+	Type     AuthType
+	Password Password // at most 8 bytes
+}
+
+// GARP says how a new Active announces its addresses, by gratuitous ARP and by unsolicited neighbour advertisements.
+type GARP struct {
+	Repeat   int           // how often, at once
+	Delay    time.Duration // until the same again; 0: not again
+	Refresh  time.Duration // between later ones; 0: none later
+	Interval time.Duration // between two packets on an interface; 0: no pacing
+}
+
+// Takeover is the owner's setting whether another node may perform the service.
+type Takeover string
+
+// The settings.
+const (
+	TakeoverAllow  Takeover = "allow"
+	TakeoverForbid Takeover = "forbid"
+)
+
+// ServeAt is the address at which a standby performs the service.
+type ServeAt string
+
+// The addresses.
+const (
+	ServeInherited ServeAt = "inherited"
+	ServeOwn       ServeAt = "own"
+)
+
+// Failback is when a returning owner takes its service back.
+type Failback string
+
+// The ways of failback.
+const (
+	FailbackAutomatic Failback = "automatic"
+	FailbackManual    Failback = "manual"
+	FailbackDelayed   Failback = "delay"
+)
+
+// NoCandidate is what becomes of an address that no node may serve.
+type NoCandidate string
+
+// The outcomes.
+const (
+	NoCandidateRefuse NoCandidate = "refuse"
+	NoCandidateSilent NoCandidate = "silent"
+)
+
+// CheckKind is what a check looks at.
+type CheckKind string
+
+// The kinds of check.
+const (
+	CheckTCP       CheckKind = "tcp"
+	CheckHTTP      CheckKind = "http"
+	CheckExec      CheckKind = "exec"
+	CheckProcess   CheckKind = "process"
+	CheckUnit      CheckKind = "unit"
+	CheckFile      CheckKind = "file"
+	CheckInterface CheckKind = "interface"
+)
+
+// HealthCheck says whether the service is alive on this node.
+type HealthCheck struct {
+	Kind     CheckKind
+	Target   string   // host:port, URL, process, unit, path or interface
+	Command  []string // of CheckExec
+	Interval time.Duration
+	Timeout  time.Duration
+	Rise     int // results in a row that make it good
+	Fall     int // results in a row that make it bad
+	Weight   int // added to a raw priority: positive while good, negative while bad; 0: failing is a fault
+
+	Status int    // of CheckHTTP: the status wanted; 0: any from 200 to 399
+	Body   string // of CheckHTTP: a regular expression that must match; empty: any
+	CAFile string // of CheckHTTP: instead of the system's authorities
+	Verify bool   // of CheckHTTP: the server's certificate
+}
+
+// Control is how Regent starts and stops the service.
+type Control struct {
+	Unit         string // of systemd; empty: by commands
+	Start, Stop  []string
+	StartTimeout time.Duration
+	StopTimeout  time.Duration
+}
+
+// AnswerKind is the form of an error that a refused port gives.
+type AnswerKind string
+
+// The forms of answer.
+const (
+	AnswerReset      AnswerKind = "reset" // TCP reset, or ICMP port unreachable
+	AnswerPostgreSQL AnswerKind = "postgresql"
+	AnswerMySQL      AnswerKind = "mysql"
+	AnswerHTTP       AnswerKind = "http"
+	AnswerDNS        AnswerKind = "dns"
+	AnswerSMTP       AnswerKind = "smtp"
+	AnswerMQTT       AnswerKind = "mqtt"
+	AnswerTNS        AnswerKind = "tns"
+	AnswerQUIC       AnswerKind = "quic"
+	AnswerSIP        AnswerKind = "sip"
+	AnswerCQL        AnswerKind = "cql"
+	AnswerLiteral    AnswerKind = "literal"
+)
+
+// Answer is what a port answers while it refuses.
+type Answer struct {
+	Port       Port
+	Kind       AnswerKind
+	Status     int           // of AnswerHTTP: 503, or a redirection to Location
+	RetryAfter time.Duration // of AnswerHTTP and AnswerSIP; 0: not said
+	Location   string        // of AnswerHTTP
+	OnRequest  bool          // of AnswerLiteral: after the client's first bytes rather than on its connecting
+	Send       []byte        // of AnswerLiteral
+	Reset      bool          // of AnswerLiteral: end with a reset rather than a FIN
+}
