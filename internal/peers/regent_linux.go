@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/netlab"
+)
+
+// Regent runs regent: a supervisor and its worker.
+type Regent struct {
+	binary string
+	dir    string
+	node   string
+	cmd    *netlab.Cmd
+}
+
+// NewRegent returns a regent that runs the binary and keeps configuration, state and sockets in dir.
+func NewRegent(binary, dir string) *Regent { return &Regent{binary: binary, dir: dir} }
+
+// Name implements [Daemon].
+func (r *Regent) Name() string { return "regent" }
+
+// Start implements [Daemon].
+func (r *Regent) Start(ctx context.Context, node *netlab.Node, routers ...Router) error {
+	r.node = node.Name()
+	file, err := write(r.dir, "regent.toml", regentConf(r.node, routers...))
+	if err != nil {
+		return err
+	}
+	r.cmd, err = node.Start(ctx, r.binary, "run", "-c", file,
+		"--state-dir", filepath.Join(r.dir, "state"), "--run-dir", filepath.Join(r.dir, "run"))
+	return err
+}
+
+// Reload implements [Daemon].
+func (r *Regent) Reload(_ context.Context, routers ...Router) error {
+	if _, err := write(r.dir, "regent.toml", regentConf(r.node, routers...)); err != nil {
+		return err
+	}
+	return signal(r.cmd, unix.SIGHUP)
+}
+
+// Term implements [Daemon].
+func (r *Regent) Term() error { return signal(r.cmd, unix.SIGTERM) }
+
+// Kill9 implements [Daemon].
+func (r *Regent) Kill9() error { return killFamily(r.cmd) }
+
+// SignalWorker sends a signal to the worker alone, which the supervisor outlives.
+func (r *Regent) SignalWorker(s unix.Signal) error {
+	workers := children(r.cmd.Pid())
+	if len(workers) == 0 {
+		return errors.New("regent has no worker process")
+	}
+	if err := unix.Kill(workers[0], s); err != nil {
+		return fmt.Errorf("signal %v to worker %d: %w", s, workers[0], err)
+	}
+	return nil
+}
+
+// Pids returns the processes of the daemon: supervisor, worker and what they started.
+func (r *Regent) Pids() []int { return append([]int{r.cmd.Pid()}, children(r.cmd.Pid())...) }
+
+// Stop implements [Daemon].
+func (r *Regent) Stop() error { return stop(r.cmd) }
+
+// Cleanup implements [Daemon].
+func (r *Regent) Cleanup() error { return stop(r.cmd) }
