@@ -65,6 +65,14 @@ func sharedAddresses(s scope, all []pair) {
 		iface string
 	}
 	seen := map[spot]pair{}
+	claim := func(p pair, at spot, off int) {
+		first, ok := seen[at]
+		if !ok {
+			seen[at] = p
+		} else if first.s != p.s {
+			p.raw.scope.errorf(off, "address %s belongs to %s on line %d too: an address has one service", at.addr, label(first), s.line(first.raw.off))
+		}
+	}
 	for _, p := range all {
 		for _, v := range p.raw.V.Addresses.V {
 			prefix, err := netip.ParsePrefix(v.V)
@@ -75,12 +83,14 @@ func sharedAddresses(s scope, all []pair) {
 			if at.addr.IsLinkLocalUnicast() && at.addr.Is6() {
 				at.iface = p.iface
 			}
-			first, ok := seen[at]
-			if !ok {
-				seen[at] = p
-			} else if first.s != p.s {
-				p.raw.scope.errorf(v.off, "address %s belongs to %s on line %d too: an address has one service", at.addr, label(first), s.line(first.raw.off))
+			claim(p, at, v.off)
+		}
+		if p.s.LinkLocal.IsValid() { // the listed one claims it a second time, for the same service
+			off := p.raw.V.LinkLocal.off
+			if p.raw.V.LinkLocal.absent() {
+				off = p.raw.V.VRID.off
 			}
+			claim(p, spot{p.s.LinkLocal, p.iface}, off)
 		}
 	}
 }

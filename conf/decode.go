@@ -59,6 +59,7 @@ type key struct {
 // field is a field of a raw struct: it takes over what the file says for its key.
 type field interface {
 	read(s scope, k key)
+	misspelt()
 }
 
 // given is the part that every field shares.
@@ -70,6 +71,8 @@ type given struct {
 
 // absent reports whether the file does not have the key at all.
 func (g given) absent() bool { return !g.Set && !g.bad }
+
+func (g *given) misspelt() { g.bad = true }
 
 func (g *given) mismatch(s scope, k key, want string) {
 	g.bad = true
@@ -89,7 +92,12 @@ func fill(s scope, dst any, data map[string]any, at *place) {
 	}
 	for name := range data {
 		if !slices.Contains(known, name) {
-			s.errorf(at.kid(name).key, "%s", unknownKey(name, known))
+			text, meant := unknownKey(name, known)
+			s.errorf(at.kid(name).key, "%s", text)
+			if i := slices.Index(known, meant); i >= 0 {
+				// It is there, under a wrong name: nobody should be told that it is missing, too.
+				v.Field(i).Addr().Interface().(field).misspelt()
+			}
 		}
 	}
 }

@@ -97,10 +97,10 @@ func lintByHand(p pair) {
 
 func lintPolicy(p pair) {
 	raw, s := &p.raw.V, p.raw.scope
-	if raw.FailbackDelay.Set && p.s.Failback != FailbackDelayed {
+	if raw.FailbackDelay.Set && (raw.Failback.absent() || raw.Failback.V == string(FailbackAutomatic) || raw.Failback.V == string(FailbackManual)) {
 		s.warnf(raw.FailbackDelay.off, `failback_delay has no effect with failback = %q: write failback = "delay"`, p.s.Failback)
 	}
-	if p.s.Takeover == TakeoverAllow && raw.Takeover.Set && len(p.s.Standbys) == 0 {
+	if raw.Takeover.V == string(TakeoverAllow) && len(p.s.Standbys) == 0 {
 		s.warnf(raw.Takeover.off, "takeover is allowed, but no node is listed to take over: add standbys")
 	}
 	if raw.Inheritors.Set && !slices.ContainsFunc(p.s.Inheritors, func(n string) bool { return n != p.s.Owner }) {

@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// unknownKey says what to do about a key that its table does not have.
-func unknownKey(name string, known []string) string {
-	text := fmt.Sprintf("unknown key %q", name)
+// unknownKey says what to do about a key that its table does not have, and which of the table's keys it stands for.
+func unknownKey(name string, known []string) (text, meant string) {
+	text = fmt.Sprintf("unknown key %q", name)
 	if ours, advice := foreign(name); ours != "" && slices.Contains(known, ours) {
-		return fmt.Sprintf("%s: %s", text, cmp.Or(advice, fmt.Sprintf("here it is called %q", ours)))
+		return fmt.Sprintf("%s: %s", text, cmp.Or(advice, fmt.Sprintf("here it is called %q", ours))), ours
 	}
 	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf("%s: did you mean %q?", text, near)
+		return fmt.Sprintf("%s: did you mean %q?", text, near), near
 	}
 	if home := homeOf(name); home != "" {
-		return fmt.Sprintf("%s: it belongs in %s", text, home)
+		return fmt.Sprintf("%s: it belongs in %s", text, home), ""
 	}
-	return text + ": remove it, or see the reference for the keys of this table"
+	return text + ": remove it, or see the reference for the keys of this table", ""
 }
 
 // nearest returns the candidate that is most like the word, empty when none is like it.

@@ -222,14 +222,19 @@ func (r *serviceResolver) unicast() {
 	if !sound || !raw.UnicastPeers.Set || len(raw.UnicastPeers.V) == 0 {
 		return
 	}
-	for _, family := range []struct {
-		name string
-		list []netip.Prefix
-		is4  bool
-	}{{"IPv4", out.IPv4, true}, {"IPv6", out.IPv6, false}} {
-		if len(family.list) > 0 && !slices.ContainsFunc(out.UnicastPeers, func(a netip.Addr) bool { return a.Is4() == family.is4 }) {
-			r.errorf(raw.UnicastPeers.off, "unicast_peers has no %s peer beside this node: add one, or give the %s addresses a service of their own", family.name, family.name)
+	for _, ipv6 := range []bool{false, true} {
+		covered := slices.ContainsFunc(out.UnicastPeers, func(a netip.Addr) bool { return a.Is6() == ipv6 })
+		if covered || len(out.Prefixes(ipv6)) == 0 {
+			continue
 		}
+		name, other := "IPv4", "add one, or remove unicast_peers to send by multicast"
+		if ipv6 {
+			name = "IPv6"
+		}
+		if len(out.Prefixes(!ipv6)) > 0 {
+			other = fmt.Sprintf("add one, or give the %s addresses a service of their own", name)
+		}
+		r.errorf(raw.UnicastPeers.off, "unicast_peers has no %s peer beside this node: %s", name, other)
 	}
 }
 

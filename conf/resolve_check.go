@@ -222,6 +222,7 @@ func (a *Answer) literal(s scope, raw *rawAnswer) {
 		b, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
 		if err != nil {
 			s.errorf(raw.Send.off, "send: %s", hexTrouble(err))
+			return
 		}
 		a.Send = b
 	}

@@ -142,7 +142,7 @@ func (r *serviceResolver) authentication() {
 	secret, off := password(s, t.V.Password, t.V.PasswordFile)
 	switch n := len(secret.Reveal()); {
 	case kind != AuthPass:
-		if !secret.IsZero() {
+		if t.V.Type.V == string(AuthNone) && !secret.IsZero() {
 			s.errorf(off, `a password without type "PASS" is not sent: write type = "PASS" or remove it`)
 		}
 		return
@@ -211,7 +211,7 @@ func (r *serviceResolver) byPolicy() {
 		case !v.Set:
 		case v.V == out.Owner:
 			r.errorf(v.off, "standbys has the owner %q in it: remove it, the owner comes first anyway", v.V)
-		case raw.Inheritors.Set && !slices.Contains(out.Inheritors, v.V):
+		case raw.Inheritors.Set && r.known(v.V) && !slices.Contains(out.Inheritors, v.V):
 			r.errorf(v.off, "standby %q is not among inheritors, so it would never have the address: add it there, or remove it here", v.V)
 		}
 	}
@@ -240,13 +240,16 @@ func (r *serviceResolver) nodes(key string, v list) []string {
 // node resolves the name of a node.
 func (r *serviceResolver) node(key string, v scalar[string]) string {
 	name := nameOf(r.scope, key, v)
-	if name == "" || r.cfg.Nodes == nil {
-		return name
-	}
-	if _, ok := r.cfg.Nodes[name]; !ok {
+	if name != "" && !r.known(name) {
 		r.errorf(v.off, "%s: no node %q in [nodes] (%s): add it there, or name one of these", key, name, nodeNames(r.cfg.Nodes))
 	}
 	return name
+}
+
+// known reports whether a node of that name may be: if the file lists nodes, it must be one of them.
+func (r *serviceResolver) known(name string) bool {
+	_, ok := r.cfg.Nodes[name]
+	return ok || r.cfg.Nodes == nil
 }
 
 // nodeNames lists the nodes for a diagnostic.

@@ -31,8 +31,10 @@ func ReadSecret(path string) ([]byte, error) {
 	if mode := info.Mode().Perm(); mode&^0o600 != 0 {
 		return nil, fmt.Errorf("has mode %04o: others may read it (chmod 600)", mode)
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("belongs to user %d: it must belong to root or to user %d, who runs this (chown)", stat.Uid, os.Geteuid())
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		if err := judgeOwner(int(stat.Uid), os.Geteuid()); err != nil {
+			return nil, err
+		}
 	}
 	if info.Size() > maxSecret {
 		return nil, fmt.Errorf("is %d bytes long: a secret has %d at most", info.Size(), maxSecret)
@@ -42,4 +44,15 @@ func ReadSecret(path string) ([]byte, error) {
 		return nil, reasonOf(err)
 	}
 	return data, nil
+}
+
+// judgeOwner refuses a secret that a third user can change.
+func judgeOwner(owner, me int) error {
+	if owner == 0 || owner == me {
+		return nil
+	}
+	if me == 0 {
+		return fmt.Errorf("belongs to user %d: it must belong to root (chown root)", owner)
+	}
+	return fmt.Errorf("belongs to user %d: it must belong to root or to user %d, who runs this (chown)", owner, me)
 }

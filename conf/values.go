@@ -149,13 +149,13 @@ func hostPort(s scope, key string, v scalar[string], needHost bool) string {
 	return v.V
 }
 
-// webURL resolves an http or https URL.
+// webURL resolves an http or https URL. It is not repeated in the diagnostic, as it may hold a token.
 func webURL(s scope, key string, v scalar[string]) string {
 	if !v.Set {
 		return ""
 	}
 	if u, err := url.Parse(v.V); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		s.errorf(v.off, "%s %q: want a URL that starts with http:// or https://", key, v.V)
+		s.errorf(v.off, "%s: want a URL that starts with http:// or https:// and a host", key)
 	}
 	return v.V
 }
