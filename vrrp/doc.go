@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vrrp is the protocol: version 2 (RFC 3768) and 3 (RFC 9568), IPv4 and IPv6. It decides and computes; it reads
+// no clock, opens no socket, starts no goroutine.
+//
+// A [Router] holds any number of virtual routers. Its caller, package transport or a simulation, hands it packets and
+// instants, and does what the [Action]s say:
+//
+//	out = router.Receive(now, packet, out[:0])   // for each packet that waits
+//	out = router.Expire(now, out)                // when Deadline has come, after all packets that wait
+//	for _, a := range out { … }                  // SendAdvert first of all
+//	sleep until router.Deadline()
+//
+// Beyond RFC 9568 it knows pre-emption of lower bands only (Config.PreemptBelow), a planned release that waits for the
+// heir, IPv6 virtual routers that move with their IPv4 leader, and lateness: a machine that was not called for an
+// Active_Down_Interval listens before it speaks.
+package vrrp

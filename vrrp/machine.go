@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// noteEvery is how often the same discard of the same router is reported; the counters have the rest.
+const noteEvery = 10 * time.Second
+
+// machine is one virtual router (RFC 9568 §6). It reads no clock, sends nothing and locks nothing: instants and packets
+// come in as arguments, wishes go out as actions.
+type machine struct {
+	id    ID
+	cfg   Config
+	link  Link
+	state State
+
+	priority  Priority      // in force
+	interval  time.Duration // Active_Adver_Interval: of the Active last heard, else our own
+	deadline  Time          // Active: next advert; Backup: Active_Down_Timer; releasing: when to stop waiting for an heir
+	index     int           // in the heap
+	releasing bool
+	started   bool // Up was called once
+	hold      Time // before this nobody is pre-empted
+
+	why       Reason     // what the Active_Down_Timer stands for
+	peer      netip.Addr // Active last heard
+	peerPrio  Priority
+	answered  Time // last immediate advert
+	announced Time // last Announce
+	noted     [discards]Time
+
+	leader    *machine
+	followers []*machine
+	settled   bool // leader: it became Active or heard one since it started
+
+	counters Counters
+	messages map[messageKey][]byte
+}
+
+type messageKey struct {
+	priority Priority
+	dst      netip.Addr
+}
+
+// skew is Skew_Time: RFC 9568 §6.1 for version 3; of a second for version 2 (RFC 3768 §6.1). Never rounded: in whole
+// centiseconds all high priorities would collapse into one.
+func skew(version uint8, p Priority, interval time.Duration) time.Duration {
+	if version == 2 {
+		interval = time.Second
+	}
+	return time.Duration(256-int(p)) * interval / 256
+}
+
+func (m *machine) skew() time.Duration { return skew(m.cfg.Version, m.priority, m.interval) }
+
+// down is Active_Down_Interval.
+func (m *machine) down() time.Duration { return 3*m.interval + m.skew() }
+
+// follows reports whether the leader decides for this machine: it takes part.
+func (m *machine) follows() bool { return m.leader != nil && m.leader.state != Initialize }
+
+// late reports whether the caller slept through more than the Active_Down_Interval.
+func (m *machine) late(now Time) bool {
+	return m.state != Initialize && m.deadline != Never && now.Sub(m.deadline) > m.down()
+}
+
+// enter changes the state.
+func (m *machine) enter(now Time, to State, why Reason, out []Action) []Action {
+	from := m.state
+	m.state = to
+	if to == Active {
+		m.counters.MasterTransitions++
+		m.settled = true
+		m.peer, m.peerPrio = m.link.Source, m.priority
+	}
+	a := Action{ID: m.id, Kind: Enter, From: from, To: to, Reason: why, Peer: m.peer, PeerPriority: m.peerPrio}
+	if to == Active || to == Initialize {
+		a.Peer, a.PeerPriority = netip.Addr{}, 0
+	}
+	return append(out, a)
+}
+
+// activate is the way into Active: the advert first, then everything else.
+func (m *machine) activate(now Time, why Reason, out []Action) []Action {
+	m.interval = m.cfg.Interval
+	m.deadline = now.Add(m.cfg.Interval)
+	out = m.send(m.priority, out)
+	out = m.enter(now, Active, why, out)
+	for _, f := range m.followers {
+		if f.state == Backup {
+			out = f.activate(now, ReasonGroup, out)
+		}
+	}
+	return out
+}
+
+// deactivate is the way from Active into Backup.
+func (m *machine) deactivate(now Time, why Reason, out []Action) []Action {
+	m.restart(now)
+	out = m.enter(now, Backup, why, out)
+	return m.pull(now, out)
+}
+
+// pull takes the followers along into Backup.
+func (m *machine) pull(now Time, out []Action) []Action {
+	for _, f := range m.followers {
+		if f.state == Active {
+			out = f.deactivate(now, ReasonGroup, out)
+		}
+		f.restart(now)
+	}
+	return out
+}
+
+// restart starts the Active_Down_Timer anew; a follower waits for its leader instead.
+func (m *machine) restart(now Time) {
+	if m.state == Initialize {
+		return
+	}
+	m.why = ReasonTimeout
+	if m.follows() {
+		m.deadline = Never
+		return
+	}
+	m.deadline = now.Add(m.down())
+}
+
+func (m *machine) send(p Priority, out []Action) []Action {
+	m.counters.AdvertisementSent++
+	if p == Release {
+		m.counters.PriorityZeroPktsSent++
+	}
+	return append(out, Action{ID: m.id, Kind: SendAdvert, Priority: p})
+}
+
+// up is Startup (RFC 9568 §6.4.1), or a move to another interface or source.
+func (m *machine) up(now Time, l Link, out []Action) []Action {
+	if m.link != l {
+		m.messages = nil
+	}
+	m.link = l
+	if m.state != Initialize {
+		return out // it goes on where it is
+	}
+	if !m.started {
+		m.started = true
+		m.hold = now.Add(max(m.cfg.Hold, m.cfg.PreemptDelay))
+	}
+	m.releasing, m.settled = false, false
+	m.interval = m.cfg.Interval
+	if m.priority == Owner && (m.cfg.Hold == 0 || now >= m.hold) && !m.follows() {
+		return m.activate(now, ReasonOwner, out)
+	}
+	m.state = Backup
+	m.restart(now)
+	m.state = Initialize
+	out = m.enter(now, Backup, ReasonStartup, out)
+	if m.follows() && m.leader.state == Active {
+		return m.activate(now, ReasonGroup, out)
+	}
+	for _, f := range m.followers {
+		if f.state == Backup { // it waits for this one from now on
+			f.deadline = Never
+		}
+	}
+	return out
+}
+
+// shut is Shutdown (RFC 9568 §6.4.2, §6.4.3).
+func (m *machine) shut(now Time, why Reason, out []Action) []Action {
+	m.releasing = false
+	if m.state == Initialize {
+		m.deadline = Never
+		return out
+	}
+	wasActive := m.state == Active
+	if wasActive {
+		out = m.send(Release, out)
+	}
+	m.deadline = Never
+	out = m.enter(now, Initialize, why, out)
+	for _, f := range m.followers {
+		if f.state == Active && wasActive { // it must not stay where its leader is not
+			out = f.send(Release, out)
+			out = f.deactivate(now, ReasonGroup, out)
+		}
+		f.restart(now)
+	}
+	return out
+}
+
+// release is a planned Shutdown that waits for the heir.
+func (m *machine) release(now Time, out []Action) []Action {
+	if m.state != Active {
+		return m.shut(now, ReasonShutdown, out)
+	}
+	down := m.down()
+	followers := m.followers
+	m.followers = nil
+	out = m.shut(now, ReasonShutdown, out)
+	m.followers = followers
+	m.releasing, m.deadline = true, now.Add(down)
+	for _, f := range followers {
+		out = f.release(now, out)
+	}
+	return out
+}
+
+// expire does what is due. The caller calls it at the deadline, or a little before for an advert.
+func (m *machine) expire(now Time, out []Action) []Action {
+	switch {
+	case m.releasing:
+		m.releasing, m.deadline = false, Never
+		return append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonTimeout})
+	case m.late(now):
+		return m.wake(now, out)
+	case m.state == Active:
+		m.deadline = m.deadline.Add(m.cfg.Interval) // start + n × interval: no drift
+		if m.deadline <= now {
+			m.deadline = now.Add(m.cfg.Interval)
+		}
+		return m.send(m.priority, out)
+	case m.state == Backup && m.follows():
+		m.deadline = Never
+		return out
+	case m.state == Backup:
+		return m.activate(now, m.why, out)
+	}
+	m.deadline = Never
+	return out
+}
+
+// wake is what a machine does that slept too long: it listens before it speaks.
+func (m *machine) wake(now Time, out []Action) []Action {
+	m.counters.LateWakeups++
+	if m.state == Active {
+		return m.deactivate(now, ReasonLate, out)
+	}
+	m.restart(now)
+	return out
+}
+
+// receive takes in a good advert for this machine.
+func (m *machine) receive(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	if m.releasing {
+		if a.Priority != Release {
+			m.releasing, m.deadline = false, Never
+			out = append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonHeir, Peer: src, PeerPriority: a.Priority})
+		}
+		return out
+	}
+	if m.late(now) {
+		out = m.wake(now, out)
+	}
+	switch m.state {
+	case Backup:
+		return m.receiveAsBackup(now, a, src, out)
+	case Active:
+		return m.receiveAsActive(now, a, src, out)
+	case Initialize:
+	}
+	return out
+}
+
+func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	if a.Priority == Release {
+		if !m.follows() {
+			m.deadline, m.why = now.Add(m.skew()), ReasonReleased
+		}
+		return out
+	}
+	m.peer, m.peerPrio = src, a.Priority
+	if a.Priority < m.priority && a.Priority < m.cfg.PreemptBelow && now >= m.hold && !m.alone() {
+		m.why = ReasonPreempt // the timer goes on
+		return out
+	}
+	m.settled = true
+	m.learn(a)
+	m.restart(now)
+	return m.pull(now, out)
+}
+
+// alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.
+func (m *machine) alone() bool { return m.leader != nil && !m.follows() }
+
+// learn adopts the interval of the Active (version 3).
+func (m *machine) learn(a *Advert) {
+	if a.Version == 3 {
+		m.interval = a.Interval
+	}
+}
+
+func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	switch {
+	case a.Priority == Release:
+		m.deadline = now.Add(m.cfg.Interval)
+		return m.send(m.priority, out)
+	case m.alone():
+		return m.yield(now, a, src, ReasonGroup, out)
+	case a.Priority > m.priority:
+		if m.follows() {
+			return m.note(now, NoteGroup, src, a.Priority, out)
+		}
+		return m.yield(now, a, src, ReasonHigherPriority, out)
+	case a.Priority == m.priority && src == m.link.Source:
+		return m.note(now, NoteSameAddress, src, a.Priority, out)
+	case a.Priority == m.priority && m.link.Source.Less(src):
+		if m.follows() {
+			return out
+		}
+		return m.yield(now, a, src, ReasonHigherAddress, out)
+	}
+	// A losing one: tell it at once (RFC 9568 §6.4.3), and tell the hosts that it may have misled.
+	if m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4 {
+		m.answered = now
+		out = m.send(m.priority, out)
+	}
+	if m.announced == 0 || now.Sub(m.announced) >= max(m.cfg.Interval, time.Second) {
+		m.announced = now
+		out = append(out, Action{ID: m.id, Kind: Announce, Reason: ReasonRival, Peer: src, PeerPriority: a.Priority})
+	}
+	return out
+}
+
+func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []Action) []Action {
+	m.peer, m.peerPrio = src, a.Priority
+	m.learn(a)
+	return m.deactivate(now, why, out)
+}
+
+// note reports something odd, once in a while.
+func (m *machine) note(now Time, d Discard, src netip.Addr, p Priority, out []Action) []Action {
+	if m.noted[d] != 0 && now.Sub(m.noted[d]) < noteEvery {
+		return out
+	}
+	m.noted[d] = now
+	return append(out, Action{ID: m.id, Kind: Discarded, Discard: d, Peer: src, PeerPriority: p})
+}
+
+// prioritise changes the priority in force.
+func (m *machine) prioritise(now Time, p Priority) {
+	if p == m.priority {
+		return
+	}
+	before := m.skew()
+	m.priority = p
+	if m.state == Backup && m.deadline != Never {
+		m.deadline = max(now, m.deadline.Add(m.skew()-before))
+	}
+}
+
+// update takes over a new configuration in place.
+func (m *machine) update(now Time, c Config, out []Action) []Action {
+	old := m.cfg
+	c.Leader, c.Hold = old.Leader, old.Hold
+	m.cfg = c
+	m.messages = nil
+	if old.Priority != c.Priority {
+		m.prioritise(now, c.Priority)
+	}
+	if old.Interval == c.Interval || m.state == Initialize {
+		return out
+	}
+	if m.state == Active {
+		m.interval = c.Interval
+		m.deadline = min(m.deadline, now.Add(c.Interval))
+	} else if m.peer.IsValid() && c.Version == 3 {
+		return out // it goes by the interval of the Active
+	} else {
+		m.interval = c.Interval
+		m.restart(now)
+	}
+	return out
+}
+
+// message returns the encoded message for a priority and a destination.
+func (m *machine) message(p Priority, dst netip.Addr) []byte {
+	key := messageKey{p, dst}
+	if b, ok := m.messages[key]; ok {
+		return b
+	}
+	if m.messages == nil || len(m.messages) > 4*(len(m.cfg.Peers)+1) { // many priorities were tried
+		m.messages = make(map[messageKey][]byte, 2)
+	}
+	b := AppendMessage(nil, &m.cfg, p, m.link.Source, dst)
+	m.messages[key] = b
+	return b
+}
+
+// sameAddresses compares lists as sets, since some routers send theirs in another order.
+func sameAddresses(a, b []netip.Addr) bool {
+	if slices.Equal(a, b) {
+		return true
+	}
+	if len(a) != len(b) {
+		return false
+	}
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			return false
+		}
+	}
+	return true
+}
