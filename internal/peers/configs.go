@@ -96,7 +96,9 @@ func regentConf(node string, routers ...Router) string {
 		line("interface = %q", r.Interface)
 		line("virtual_router_id = %d", r.VRID)
 		line("addresses = [%s]", quoted(r.Addresses))
-		line("link_local = \"none\"") // the list is the peer's, as it is
+		if r.IPv6() {
+			line("link_local = \"none\"") // the list is the peer's, as it is
+		}
 		line("version = %d", r.Version)
 		line("advert_interval = %q", shortest(r.Interval))
 		if r.Version == 3 && !r.IPv6() {
@@ -104,6 +106,9 @@ func regentConf(node string, routers ...Router) string {
 		}
 		line("priority = %d", r.Priority)
 		line("preempt = %t", !r.NoPreempt)
+		if r.Refuse {
+			line("refuse = true")
+		}
 		if r.Password != "" {
 			line("authentication = { type = \"PASS\", password = %q }", r.Password)
 		}

@@ -31,6 +31,8 @@ type Daemon interface {
 	Term() error
 	// Kill9 kills all processes of the daemon (SIGKILL), so that none of them can say a farewell for another.
 	Kill9() error
+	// Pids returns the running processes of the daemon.
+	Pids() []int
 	// Stop is Term, and waits.
 	Stop() error
 	// Cleanup ends the daemon in any way and removes what it needs in the node.
@@ -74,19 +76,29 @@ func children(pid int) []int {
 	return pids
 }
 
+// family lists a daemon's processes.
+func family(cmd *netlab.Cmd) []int {
+	if !running(cmd) {
+		return nil
+	}
+	return append([]int{cmd.Pid()}, children(cmd.Pid())...)
+}
+
 // killFamily kills a process and its descendants such that none of them acts on the death of another: all are stopped
 // first.
 func killFamily(cmd *netlab.Cmd) error {
-	family := append([]int{cmd.Pid()}, children(cmd.Pid())...)
+	members := family(cmd)
 	var errs []error
 	for _, s := range []unix.Signal{unix.SIGSTOP, unix.SIGKILL} {
-		for _, pid := range slices.Backward(family) {
+		for _, pid := range slices.Backward(members) {
 			if err := unix.Kill(pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
 				errs = append(errs, fmt.Errorf("signal %v to process %d: %w", s, pid, err))
 			}
 		}
 	}
-	<-cmd.Done()
+	if cmd != nil {
+		<-cmd.Done()
+	}
 	return errors.Join(errs...)
 }
 

@@ -181,6 +181,9 @@ func (f *FRR) Term() error { return signal(f.vrrpd, unix.SIGTERM) }
 // Kill9 implements [Daemon].
 func (f *FRR) Kill9() error { return killFamily(f.vrrpd) }
 
+// Pids implements [Daemon].
+func (f *FRR) Pids() []int { return append(family(f.vrrpd), family(f.zebra)...) }
+
 // Stop implements [Daemon].
 func (f *FRR) Stop() error { return stop(f.vrrpd) }
 

@@ -36,7 +36,7 @@ func pairs() []pair {
 
 // TestInterop is the matrix: Regent with each peer, in each protocol, in each scenario, in both roles.
 func TestInterop(t *testing.T) {
-	requirePeers(t, "keepalived", frrPath)
+	requirePeers(t, "keepalived", frrPath, "vtysh")
 	run := matrix{makers: makers(regentBinary(t)), report: newReport(), scenarios: scenarios()}
 	// The group ends when its parallel tests have.
 	ok := t.Run("pairs", func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestInterop(t *testing.T) {
 
 // TestHarness runs other daemons against each other: a fault that is found here is not Regent's.
 func TestHarness(t *testing.T) {
-	requirePeers(t, "keepalived", frrPath)
+	requirePeers(t, "keepalived", frrPath, "vtysh")
 	run := matrix{makers: makers(""), report: newReport(), scenarios: scenarios()}
 	run.pair(t, pair{"keepalived", "keepalived", []protocol{v3Unicast}})
 	run.pair(t, pair{"frr", "keepalived", []protocol{v3IPv6}})

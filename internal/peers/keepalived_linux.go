@@ -49,6 +49,9 @@ func (k *Keepalived) Term() error { return signal(k.cmd, unix.SIGTERM) }
 // Kill9 implements [Daemon].
 func (k *Keepalived) Kill9() error { return killFamily(k.cmd) }
 
+// Pids implements [Daemon].
+func (k *Keepalived) Pids() []int { return family(k.cmd) }
+
 // Stop implements [Daemon].
 func (k *Keepalived) Stop() error { return stop(k.cmd) }
 

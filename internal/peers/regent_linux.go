@@ -65,8 +65,8 @@ func (r *Regent) SignalWorker(s unix.Signal) error {
 	return nil
 }
 
-// Pids returns the processes of the daemon: supervisor, worker and what they started.
-func (r *Regent) Pids() []int { return append([]int{r.cmd.Pid()}, children(r.cmd.Pid())...) }
+// Pids implements [Daemon]: supervisor, worker and what they started.
+func (r *Regent) Pids() []int { return family(r.cmd) }
 
 // Stop implements [Daemon].
 func (r *Regent) Stop() error { return stop(r.cmd) }

@@ -15,6 +15,7 @@ type Router struct {
 	Priority  int
 	Interval  time.Duration
 	NoPreempt bool
+	Refuse    bool // Regent refuses on the addresses; other daemons have no such thing
 	// Addresses are the virtual addresses in the order they are advertised. An IPv6 list begins with a link-local one.
 	Addresses []netip.Prefix
 	// Password is the simple text authentication of version 2, empty for none.
