@@ -258,7 +258,7 @@ func readLinks(r *requester) (linkTable, error) {
 		return nil, fmt.Errorf("read interfaces: %w", err)
 	}
 	for _, m := range msgs {
-		l, ok, err := parseLink(m.Data)
+		l, ok, err := parseLink(m)
 		if err != nil {
 			return nil, fmt.Errorf("read interfaces: %w", err)
 		}
@@ -271,7 +271,7 @@ func readLinks(r *requester) (linkTable, error) {
 		return nil, fmt.Errorf("read addresses: %w", err)
 	}
 	for _, m := range msgs {
-		index, a, ok, err := parseAddress(m.Data)
+		index, a, ok, err := parseAddress(m)
 		if err != nil {
 			return nil, fmt.Errorf("read addresses: %w", err)
 		}
@@ -300,7 +300,7 @@ func (k *Kernel) read(as []Address, todo []int) (*neighbourhood, error) {
 			return nil, fmt.Errorf("read addresses: %w", err)
 		}
 		for _, m := range msgs {
-			link, found, ok, err := parseAddress(m.Data)
+			link, found, ok, err := parseAddress(m)
 			if err != nil {
 				return nil, fmt.Errorf("read addresses: %w", err)
 			}

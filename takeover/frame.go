@@ -22,9 +22,6 @@ const (
 	etherTypeARP  = 0x0806
 	etherTypeIPv6 = 0x86dd
 
-	lengthEthernet = 14
-	lengthIPv6     = 40
-
 	protocolICMPv6 = 58
 )
 

@@ -60,7 +60,10 @@ func leaseSeconds(lease time.Duration) uint32 {
 	if lease <= 0 {
 		return forever
 	}
-	s := (lease + time.Second - 1) / time.Second
+	s := lease / time.Second
+	if lease%time.Second != 0 {
+		s++
+	}
 	return uint32(min(s, forever-1))
 }
 

@@ -44,7 +44,7 @@ func (n *neighbourhood) find(a Address) (InterfaceAddr, bool) {
 // The kernel gives that route the lifetime of the address. Where the host has its own address in the subnet the route
 // exists already, and if it has a lifetime (from router advertisements or DHCPv6) the kernel would cut that down to the
 // lease: a daemon that dies would take the subnet's route with it. A host address (/128) needs no route. In all other
-// cases the subnet is there only because of the service, and the route comes and goes with the address.
+// cases the subnet is there only because of the service: the route comes with the address, and ends with its lease.
 func (n *neighbourhood) routed(a Address) bool {
 	addr := a.Prefix.Addr()
 	return addr.Is6() && (a.Prefix.IsSingleIP() || addr.IsLinkLocalUnicast() ||

@@ -4,7 +4,6 @@ package takeover
 
 import (
 	"container/heap"
-	"math"
 	"net/netip"
 	"time"
 )
@@ -42,7 +41,7 @@ type announced struct {
 }
 
 // rankRefresh comes after all announcements of addresses that are new.
-const rankRefresh = math.MaxInt
+const rankRefresh = 1 << 30
 
 // advance sets when the next announcement is due, and how urgent it is; ok is false after the last.
 func (a *announced) advance(now time.Time) (ok bool) {
@@ -61,8 +60,9 @@ func (a *announced) advance(now time.Time) (ok bool) {
 	if a.policy.Refresh <= 0 {
 		return false
 	}
-	a.rank = rankRefresh
-	if a.fresh%max(a.policy.RefreshRepeat, 1) == 0 {
+	again := a.fresh % max(a.policy.RefreshRepeat, 1)
+	a.rank = rankRefresh + again
+	if again == 0 {
 		// At whole multiples of Refresh after the start: no drift, and those that were missed are left out.
 		n := now.Sub(a.start)/a.policy.Refresh + 1
 		a.due = a.start.Add(n * a.policy.Refresh)
@@ -72,7 +72,7 @@ func (a *announced) advance(now time.Time) (ok bool) {
 
 // count notes that an announcement left.
 func (a *announced) count() {
-	if a.rank == rankRefresh {
+	if a.rank >= rankRefresh {
 		a.fresh++
 	} else {
 		a.sent++

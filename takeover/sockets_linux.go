@@ -68,7 +68,7 @@ func (k *Kernel) destroy(family, protocol byte, states uint32, list []netip.Addr
 	}
 	var msgs []netlink.Message
 	for _, m := range found {
-		s, err := parseSocket(m.Data)
+		s, err := parseSocket(m)
 		if err != nil {
 			return 0, err
 		}

@@ -50,7 +50,7 @@ type settings struct {
 
 // setting is a changed value.
 type setting struct {
-	file   *os.File // nil: it had that value already
+	file   *os.File // nil: it had that value at first
 	former string
 	users  int
 }
@@ -59,15 +59,23 @@ type setting struct {
 func (s *settings) set(path, value string) (restore func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now, err := change(path, value)
+	if err != nil {
+		return func() error { return nil }, err
+	}
 	one, ok := s.changed[path]
-	if !ok {
-		if one, err = change(path, value); err != nil {
-			return func() error { return nil }, err
-		}
+	switch {
+	case !ok:
 		if s.changed == nil {
 			s.changed = map[string]*setting{}
 		}
+		one = now
 		s.changed[path] = one
+	case now.file != nil: // the interface was made anew, or somebody has changed the value back
+		if one.file != nil {
+			err = one.file.Close()
+		}
+		one.file, one.former = now.file, now.former
 	}
 	one.users++
 	return sync.OnceValue(func() error {
@@ -78,7 +86,7 @@ func (s *settings) set(path, value string) (restore func() error, err error) {
 		}
 		delete(s.changed, path)
 		return one.restore(path)
-	}), nil
+	}), err
 }
 
 // change writes a value and keeps the file open.

@@ -3,10 +3,9 @@
 package takeover
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -23,12 +22,8 @@ const (
 	// datagramLength holds the longest datagram of a dump (the kernel makes them at most 32 KiB) or answer.
 	datagramLength = 64 << 10
 
-	nlmsgError      = 2
-	nlmsgHeader     = 16
-	nlmsgCapped     = 0x100
-	nlmsgTLVs       = 0x200
-	nlmsgerrText    = 1
-	lengthErrorCode = 4
+	// dumpTries is how often a list that changes while it is read is read again.
+	dumpTries = 8
 )
 
 // requester is a netlink socket for requests: dumps, and trains of messages. It may be used from several goroutines.
@@ -73,14 +68,55 @@ func receiveBuffer(raw syscall.RawConn, size int) error {
 
 func (r *requester) close() error { return r.conn.Close() }
 
-// dump sends one request and returns all parts of the answer.
-func (r *requester) dump(kind netlink.HeaderType, data []byte) ([]netlink.Message, error) {
+// dump sends one request and returns the payloads of all parts of the answer. The kernel says when what it lists has
+// changed meanwhile: then something may be missing, and it is asked again.
+func (r *requester) dump(kind netlink.HeaderType, data []byte) ([][]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.conn.Execute(netlink.Message{
+	for range dumpTries {
+		parts, whole, err := r.dumpOnce(kind, data)
+		if err != nil || whole {
+			return parts, err
+		}
+	}
+	return nil, fmt.Errorf("the list changed while it was read, %d times: %w", dumpTries, unix.EAGAIN)
+}
+
+func (r *requester) dumpOnce(kind netlink.HeaderType, data []byte) (parts [][]byte, whole bool, err error) {
+	sent, err := r.conn.Send(netlink.Message{
 		Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Dump},
 		Data:   data,
 	})
+	if err != nil {
+		return nil, false, err
+	}
+	whole = true
+	for done := false; !done; {
+		n, err := receive(r.raw, r.buf, true)
+		if err != nil {
+			return nil, false, fmt.Errorf("read the kernel's answer: %w", err)
+		}
+		var failed error
+		err = eachMessage(slices.Clone(r.buf[:n]), func(kind, flags uint16, seq uint32, data []byte) {
+			if seq != sent.Header.Sequence {
+				return // left over from a request that was given up
+			}
+			whole = whole && flags&nlmsgInterrupted == 0
+			switch kind {
+			case nlmsgError, nlmsgDone:
+				done = true
+				if len(data) >= lengthErrorCode { // at the end of a dump, too, is an error number
+					failed = answerError(flags, data)
+				}
+			default:
+				parts = append(parts, data)
+			}
+		})
+		if err := errors.Join(err, failed); err != nil {
+			return nil, false, err
+		}
+	}
+	return parts, whole, nil
 }
 
 // train sends requests, many in one sendmsg, and returns an error for each that failed; nil if none did.
@@ -159,59 +195,4 @@ func receive(raw syscall.RawConn, buf []byte, wait bool) (n int, err error) {
 		return true
 	})
 	return max(n, 0), errors.Join(waitErr, err)
-}
-
-// eachMessage calls f for every message of a datagram.
-func eachMessage(b []byte, f func(kind, flags uint16, seq uint32, data []byte)) error {
-	for len(b) >= nlmsgHeader {
-		length := int(binary.NativeEndian.Uint32(b))
-		if length < nlmsgHeader || length > len(b) {
-			return errShort
-		}
-		f(binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), binary.NativeEndian.Uint32(b[8:]),
-			b[nlmsgHeader:length])
-		b = b[min((length+3)&^3, len(b)):]
-	}
-	return nil
-}
-
-// answerError decodes an NLMSG_ERROR: nil for an acknowledgement, else the error number with the kernel's own words,
-// where it has some.
-func answerError(flags uint16, data []byte) error {
-	if len(data) < lengthErrorCode {
-		return errShort
-	}
-	code := int32(binary.NativeEndian.Uint32(data))
-	if code == 0 {
-		return nil
-	}
-	errno := syscall.Errno(-code)
-	if text := answerText(flags, data[lengthErrorCode:]); text != "" {
-		return fmt.Errorf("%w (%s)", errno, text)
-	}
-	return errno
-}
-
-// answerText finds the kernel's words behind the request that it quotes.
-func answerText(flags uint16, data []byte) string {
-	if flags&nlmsgTLVs == 0 || len(data) < nlmsgHeader {
-		return ""
-	}
-	quoted := nlmsgHeader
-	if flags&nlmsgCapped == 0 {
-		quoted = (int(binary.NativeEndian.Uint32(data)) + 3) &^ 3
-	}
-	if quoted < nlmsgHeader || quoted > len(data) {
-		return ""
-	}
-	d, err := netlink.NewAttributeDecoder(data[quoted:])
-	if err != nil {
-		return "" // words are optional
-	}
-	for d.Next() {
-		if d.Type() == nlmsgerrText {
-			return strings.TrimRight(d.String(), "\x00")
-		}
-	}
-	return ""
 }
