@@ -27,7 +27,7 @@ func unknownKey(name string, known []string) (text, meant string) {
 
 // nearest returns the candidate that is most like the word, empty when none is like it.
 func nearest(word string, candidates []string) string {
-	best, least := "", len(word)/3+1
+	best, least := "", min(len(word)/3+1, 4)
 	for _, c := range candidates {
 		if strings.EqualFold(strings.ReplaceAll(word, "-", "_"), c) {
 			return c
