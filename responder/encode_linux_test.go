@@ -159,6 +159,7 @@ func manyTargets(n int, v6 bool) []Target {
 		ts[i].Address = netip.AddrFrom4(a)
 		if v6 {
 			b := vip6.As16()
+			b[4] = 1
 			binary.BigEndian.PutUint32(b[12:], uint32(i+1))
 			ts[i].Address = netip.AddrFrom16(b)
 		}

@@ -10,7 +10,8 @@ import (
 
 // LiftServing makes every address that a dead process served refused again, and leaves the table for the next one to
 // adopt. It is for the supervisor: it waits up to 2 s, or until ctx ends, for the dead process's socket to be closed. No
-// table is no error: then nothing refuses and nothing can be lifted. table is DefaultTable if empty.
+// table is no error: then nothing refuses and nothing can be lifted. A plain table must not be lifted before its process
+// is dead: it would put the elements back. table is DefaultTable if empty.
 func LiftServing(ctx context.Context, table string) (err error) {
 	if table == "" {
 		table = DefaultTable

@@ -146,7 +146,7 @@ type kernel struct {
 func (k *kernel) describe() (name, detail string) {
 	detail = "nftables is not used: " + k.why
 	if n := len(k.seen.reported); n > 0 {
-		detail += fmt.Sprintf("; %d listeners stand in the way", n)
+		detail += fmt.Sprintf("; listeners in the way: %d", n)
 	}
 	return "kernel", detail
 }
@@ -210,10 +210,10 @@ func (k *kernel) attend() ([]Event, time.Duration) {
 	var events []Event
 	if len(found) > 0 {
 		nameProcesses(found)
-		events = append(events, Event{Kind: WildcardFound, Text: fmt.Sprintf("%d listeners answer in place of refused addresses, first: %v", len(found), found[0]), Listeners: found})
+		events = append(events, Event{Kind: WildcardFound, Text: fmt.Sprintf("listeners that answer in place of refused addresses: %d, first: %v", len(found), found[0]), Listeners: found})
 	}
 	if len(gone) > 0 {
-		events = append(events, Event{Kind: WildcardGone, Text: fmt.Sprintf("%d listeners no longer answer in place of refused addresses", len(gone)), Listeners: gone})
+		events = append(events, Event{Kind: WildcardGone, Text: fmt.Sprintf("listeners that no longer answer in place of refused addresses: %d", len(gone)), Listeners: gone})
 	}
 	return events, k.interval
 }

@@ -21,7 +21,13 @@ import (
 	"github.com/regent-ha/regent/internal/netlab"
 )
 
-func TestMain(m *testing.M) { os.Exit(netlab.Main(m)) }
+func TestMain(m *testing.M) {
+	if mode := os.Getenv(holderVariable); mode != "" {
+		fmt.Fprintln(os.Stderr, runHolder(mode))
+		os.Exit(1)
+	}
+	os.Exit(netlab.Main(m))
+}
 
 var (
 	vip4 = netip.MustParseAddr("10.99.0.100")
