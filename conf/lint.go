@@ -27,8 +27,8 @@ func lint(s scope, raw *rawConfig, cfg *Config, readable bool) {
 	}
 }
 
-// shaky is the interval below which a node that is merely busy misses three adverts in a row, measured with ordinary
-// scheduling; a real-time thread holds 10 ms.
+// shaky is the interval below which the three adverts that peers wait for take less time than a busy node with ordinary
+// scheduling may stand still.
 const shaky = 50 * time.Millisecond
 
 func lintInterval(p pair, realtime bool) {
