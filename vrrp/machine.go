@@ -327,7 +327,15 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 	return out
 }
 
+// yield steps back before a better Active. A last advert tells that one that there was a second Active: after a healed
+// split it may never have heard us, and hosts that believe us need its announcement again.
 func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []Action) []Action {
+	out = m.send(m.priority, out)
+	for _, f := range m.followers {
+		if f.state == Active {
+			out = f.send(f.priority, out)
+		}
+	}
 	m.peer, m.peerPrio = src, a.Priority
 	m.learn(a)
 	return m.deactivate(now, why, out)

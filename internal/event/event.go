@@ -36,6 +36,7 @@ const (
 	LinkLost        ID = 1501
 	LinkReady       ID = 1502
 	SendFailed      ID = 1503
+	SendRecovered   ID = 1504
 	AdvertDiscarded ID = 1601
 	WorkerDied      ID = 1701
 	AfterCrash      ID = 1702
@@ -75,6 +76,7 @@ func Catalogue() []Info {
 		{LinkLost, "link_lost", slog.LevelWarn, false, "The interface is down, gone, or has no usable address; its virtual routers stop."},
 		{LinkReady, "link_ready", slog.LevelInfo, false, "The interface can be used; its virtual routers start."},
 		{SendFailed, "send_failed", slog.LevelError, true, "Adverts cannot be sent on an interface; the record holds the kernel's words."},
+		{SendRecovered, "send_recovered", slog.LevelInfo, false, "Adverts leave again on the interface."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
 		{WorkerDied, "worker_died", slog.LevelError, true, "The working process died or hung; its last will was carried out and it is started again."},
 		{AfterCrash, "after_crash", slog.LevelWarn, false, "The working process was started again after a crash; it pre-empts nobody for a minute."},

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/internal/status"
+	"github.com/regent-ha/regent/responder"
+	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp"
+	"github.com/regent-ha/regent/vrrp/transport"
+)
+
+// Options is what a worker is started with.
+type Options struct {
+	Config   *conf.Config
+	Load     func() (*conf.Config, conf.Diagnostics) // reads the file again, for a reload
+	Reload   <-chan os.Signal                        // asks for a reload
+	StateDir string
+	RunDir   string
+	Log      *slog.Logger
+	Parent   Parent // the supervisor's side; nil: none
+
+	// AfterCrash: the worker before this one died. It pre-empts nobody for a minute.
+	AfterCrash bool
+	// Kept are addresses that the supervisor left on the interfaces because nobody inherited them.
+	Kept []takeover.Address
+}
+
+// Parent is what the worker tells its supervisor. All methods return at once.
+type Parent interface {
+	// Ready says that adverts are read and the control socket is open.
+	Ready(text string)
+	// Reloading and Reloaded enclose a reload.
+	Reloading()
+	// Will replaces the last will of one router; a nil will withdraws it.
+	Will(id vrrp.ID, w *Will)
+	// Limit is how long the heartbeat may stay away.
+	Limit(d time.Duration)
+	// Farewell says that everything was given back: no last will.
+	Farewell()
+}
+
+// Will is what has to be done for one router if this process dies.
+type Will struct {
+	Interface string
+	Index     int
+	Family    vrrp.Family
+	VRID      vrrp.VRID
+	Version   uint8
+	Source    netip.Addr
+	Adverts   []Advert // ready priority-0 messages
+	Addresses []takeover.Address
+	Down      time.Duration // Active_Down_Interval: how long to answer while no heir is heard
+	Wait      time.Duration // Skew_Time is the heirs' matter; reserved
+}
+
+// Advert is a ready message for one destination.
+type Advert struct {
+	Destination netip.Addr
+	Message     []byte
+}
+
+// Daemon is the worker. Its fields belong to the actor's goroutine.
+type Daemon struct {
+	o      Options
+	cfg    *conf.Config
+	report *event.Reporter
+
+	loop     *transport.Loop
+	kernel   *takeover.Kernel
+	watch    *takeover.Watcher
+	announce *takeover.Announcer
+	respond  *responder.Responder
+
+	routers []*router
+	byID    map[vrrp.ID]*router
+	lastID  vrrp.ID
+	links   map[string]takeover.LinkState
+	blocked map[vrrp.ID]string      // why a router cannot start, as last reported
+	restore map[string]func() error // sysctls, by interface
+	started time.Time
+
+	requests chan func()
+	refusals chan responder.Event
+	stopping bool
+}
+
+// Run runs the worker until ctx ends, then gives every address back in order and returns. A second signal is the
+// caller's matter.
+func Run(ctx context.Context, o Options) error {
+	d := &Daemon{
+		o: o, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node),
+		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, blocked: map[vrrp.ID]string{},
+		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), refusals: make(chan responder.Event, 64),
+	}
+	return d.run(ctx)
+}
+
+func (d *Daemon) run(ctx context.Context) (err error) {
+	// The parts outlive ctx: they are needed for the orderly stop.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer end()
+
+	if err := d.open(life); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+
+	fatal := make(chan error, 2)
+	parts.Go(func() {
+		if err := d.loop.Run(life); err != nil && life.Err() == nil {
+			fatal <- fmt.Errorf("protocol loop: %w", err)
+		}
+	})
+	actions, faults := make(chan []vrrp.Action), make(chan []transport.Fault)
+	parts.Go(func() { pump(life, d.loop.Events, actions) })
+	parts.Go(func() { pump(life, d.loop.Faults, faults) })
+	control, err := d.listen(life, &parts)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+
+	if err := d.begin(); err != nil {
+		return err
+	}
+	leases := time.NewTicker(leaseTick)
+	defer leases.Stop()
+	done := ctx.Done()
+	for {
+		select {
+		case err := <-fatal:
+			return err
+		case acts := <-actions:
+			d.handle(acts)
+		case change := <-d.watch.Changes():
+			d.linksChanged(change)
+		case ev := <-d.refusals:
+			d.refusalEvent(ev)
+		case fs := <-faults:
+			d.sendFaults(fs)
+		case f := <-d.requests:
+			f()
+		case <-d.o.Reload:
+			d.reload()
+		case <-leases.C:
+			d.renew()
+		case <-done:
+			done = nil
+			d.beginStop()
+		}
+		if d.stopping && !d.answering() {
+			return nil
+		}
+	}
+}
+
+// pump carries what a part of the loop collects to the actor.
+func pump[T any](ctx context.Context, collect func(context.Context) ([]T, error), to chan<- []T) {
+	for {
+		batch, err := collect(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case to <- batch:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ask runs f in the actor and waits for it.
+func (d *Daemon) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case d.requests <- func() { f(); close(done) }:
+		<-done
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Snapshot fetches the status through the actor.
+func (d *Daemon) snapshotFor(ctx context.Context) (s status.Snapshot, err error) {
+	err = d.ask(ctx, func() { s = d.snapshot() })
+	return s, err
+}
+
+// loopHealthy is how old the loop's heartbeat may be for leases to be renewed.
+const loopHealthy = time.Second
+
+// leaseTick is how often leases are renewed: half of the shortest. Each renewal of an address wakes every rtnetlink
+// listener of the host, so it is no more often than needed.
+const leaseTick = 2500 * time.Millisecond
+
+// loopLate reports whether the loop has not gone round of late.
+func (d *Daemon) loopLate() bool { return transport.Now().Sub(d.loop.LastBeat()) > loopHealthy }

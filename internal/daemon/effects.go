@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// apply brings the kernel in line with the routers' states: what is given up first, then what is taken, each in the
+// order that package takeover plans.
+func (d *Daemon) apply() {
+	c := reconcile(d.routers)
+	d.perform(takeover.Give(services(c.give), takeover.Lost), c.give)
+	d.perform(takeover.Take(services(c.take)), c.take)
+}
+
+// services are the holdings as the plan wants to know them.
+func services(hs []holding) []takeover.Service {
+	var out []takeover.Service
+	index := map[vrrp.ID]int{}
+	for _, h := range hs {
+		i, ok := index[h.router.id]
+		if !ok {
+			i = len(out)
+			index[h.router.id] = i
+			out = append(out, h.router.service4plan())
+		}
+		out[i].Addresses = append(out[i].Addresses, h.address)
+	}
+	return out
+}
+
+// service4plan describes a router to the plan, without addresses.
+func (r *router) service4plan() takeover.Service {
+	return takeover.Service{Name: r.service.Name, Serve: r.duty == dutyServe, Guarded: r.guarded, Stateless: r.service.Raw}
+}
+
+// perform carries out steps. The holdings say whose addresses they are about.
+func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
+	for _, s := range steps {
+		switch s.Do {
+		case takeover.Refuse, takeover.EndRefusing: // elements stand for as long as the service is configured: see guard
+		case takeover.Serve:
+			if !d.stopping {
+				d.refusal("serve", d.respond.Serve(plain(s.Addresses), 0))
+			}
+		case takeover.EndServing:
+			d.refusal("end serving", d.respond.Withdraw(plain(s.Addresses)))
+		case takeover.AddAddresses:
+			hs = d.add(hs)
+		case takeover.Announce:
+			d.announceHeld(hs)
+			d.bequeath(hs)
+		case takeover.Tickle: // no connection table is kept yet
+		case takeover.StopAnnouncing:
+			d.announce.Stop(announcements(hs))
+		case takeover.DestroySockets:
+			if _, err := d.kernel.DestroySockets(plain(s.Addresses)); err != nil {
+				d.o.Log.Warn("sockets on released addresses were not all destroyed", "error", err)
+			}
+		case takeover.SendRelease:
+			d.sendRelease(hs)
+		case takeover.AwaitHeir:
+			return // the rest follows when the heir was heard: the router wants its addresses no more then
+		case takeover.DeleteAddresses:
+			d.delete(hs)
+			d.bequeath(hs)
+		}
+	}
+}
+
+func (d *Daemon) refusal(what string, err error) {
+	if err != nil {
+		d.report.Report(event.RefusalFailed, fmt.Sprintf("%s: %v", what, err))
+	}
+}
+
+// add installs addresses and returns those that are there now.
+func (d *Daemon) add(hs []holding) []holding {
+	good := make([]holding, 0, len(hs))
+	for lease, hs := range byLease(hs) {
+		errs := d.kernel.Add(addressesOf(hs), lease)
+		for i, h := range hs {
+			if errs != nil && errs[i] != nil {
+				d.addressFailed(h, errs[i])
+				if !errors.Is(errs[i], takeover.ErrForeign) { // which answers here all the same
+					continue
+				}
+			}
+			if h.router.held == nil {
+				h.router.held = map[takeover.Address]bool{}
+			}
+			h.router.held[h.address] = errs == nil || errs[i] == nil
+			good = append(good, h)
+		}
+	}
+	return good
+}
+
+// delete removes addresses; what cannot be removed ends with its lease. An address that somebody else put there stays.
+func (d *Daemon) delete(hs []holding) {
+	var mine []holding
+	for _, h := range hs {
+		if h.router.held[h.address] {
+			mine = append(mine, h)
+		}
+		delete(h.router.held, h.address)
+	}
+	errs := d.kernel.Delete(addressesOf(mine))
+	for i, h := range mine {
+		if errs != nil && errs[i] != nil {
+			d.addressFailed(h, errs[i])
+		}
+	}
+}
+
+func (d *Daemon) addressFailed(h holding, err error) {
+	d.report.Report(event.AddressFailed, fmt.Sprintf("%s: %v", h.router.service.Name, err), h.router.fields("address", h.address.Prefix)...)
+}
+
+// announceHeld starts GARP and NA for addresses, in one go for all services with the same settings.
+func (d *Daemon) announceHeld(hs []holding) {
+	byPolicy := map[takeover.Policy][]holding{}
+	for _, h := range hs {
+		g := h.router.service.GARP
+		p := takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval}
+		byPolicy[p] = append(byPolicy[p], h)
+	}
+	for p, hs := range byPolicy {
+		d.announce.Start(announcements(hs), p)
+	}
+}
+
+func announcements(hs []holding) []takeover.Announcement {
+	out := make([]takeover.Announcement, len(hs))
+	for i, h := range hs {
+		out[i] = takeover.Announcement{Address: h.address.Prefix.Addr(), Link: h.address.Link,
+			HardwareAddr: h.router.hardware, Router: h.router.forwards}
+	}
+	return out
+}
+
+// renew extends the leases of all held addresses, as long as the protocol loop is alive: an address must not outlive
+// the loop that defends it.
+func (d *Daemon) renew() {
+	if d.loopLate() {
+		return
+	}
+	for lease, hs := range byLease(d.holdings(d.routers)) {
+		errs := d.kernel.Refresh(addressesOf(hs), lease)
+		for i, h := range hs {
+			// One that is gone is put back, or not, when the watcher tells of it.
+			if errs != nil && errs[i] != nil && !errors.Is(errs[i], takeover.ErrGone) {
+				d.addressFailed(h, errs[i])
+			}
+		}
+	}
+}
+
+// holdings are all addresses of routers that this daemon installed.
+func (d *Daemon) holdings(rs []*router) []holding {
+	var out []holding
+	for _, r := range rs {
+		for a, mine := range r.held {
+			if mine {
+				out = append(out, holding{r, a})
+			}
+		}
+	}
+	return out
+}
+
+func byLease(hs []holding) map[time.Duration][]holding {
+	out := map[time.Duration][]holding{}
+	for _, h := range hs {
+		out[h.router.lease()] = append(out[h.router.lease()], h)
+	}
+	return out
+}
+
+func addressesOf(hs []holding) []takeover.Address {
+	out := make([]takeover.Address, len(hs))
+	for i, h := range hs {
+		out[i] = h.address
+	}
+	return out
+}
+
+// plain are addresses without length and link.
+func plain(as []takeover.Address) []netip.Addr {
+	out := make([]netip.Addr, len(as))
+	for i, a := range as {
+		out[i] = a.Prefix.Addr()
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// handle takes in a batch of the loop's actions, then brings the kernel in line with it. Records are written last: a
+// slow log must not hold up an address.
+func (d *Daemon) handle(acts []vrrp.Action) {
+	var again []*router
+	var records []func()
+	for _, a := range acts {
+		r := d.byID[a.ID]
+		if r == nil && a.Kind != vrrp.Discarded {
+			continue // removed meanwhile
+		}
+		switch a.Kind {
+		case vrrp.Enter:
+			records = append(records, d.entered(r, a))
+		case vrrp.Inherited:
+			r.releasing = false
+			records = append(records, d.record(event.HandedOver, "was handed over", r, a))
+		case vrrp.Announce:
+			again = append(again, r)
+			records = append(records, d.record(event.SplitHealed, "is announced again", r, a))
+		case vrrp.Discarded:
+			records = append(records, d.discarded(r, a))
+		case vrrp.SendAdvert: // the loop's own
+		}
+	}
+	d.apply()
+	if len(again) > 0 {
+		d.announceHeld(d.holdings(again))
+	}
+	d.forget()
+	for _, write := range records {
+		write()
+	}
+}
+
+// entered notes a transition and returns how it is recorded.
+func (d *Daemon) entered(r *router, a vrrp.Action) func() {
+	if a.To == vrrp.Active {
+		r.releasing = false
+	}
+	r.state, r.since, r.reason, r.peer = a.To, time.Now(), a.Reason.String(), a.Peer
+	id := event.Initialize
+	switch a.To {
+	case vrrp.Active:
+		id = event.Active
+	case vrrp.Backup:
+		id = event.Backup
+	case vrrp.Initialize:
+	}
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "duty", string(r.currentDuty()))
+}
+
+// record prepares the record of an action.
+func (d *Daemon) record(id event.ID, what string, r *router, a vrrp.Action, more ...any) func() {
+	fields := r.fields(append(more, "reason", a.Reason.String())...)
+	if a.Peer.IsValid() {
+		fields = append(fields, "peer", a.Peer, "peer_priority", int(a.PeerPriority))
+	}
+	text := fmt.Sprintf("%s %s: %s", r.service.Name, what, a.Reason)
+	return func() { d.report.Report(id, text, fields...) }
+}
+
+func (d *Daemon) discarded(r *router, a vrrp.Action) func() {
+	fields := []any{"reason", a.Discard.String(), "peer", a.Peer}
+	if r != nil {
+		fields = r.fields(fields...)
+	}
+	return func() { d.report.Report(event.AdvertDiscarded, "advert: "+a.Discard.String(), fields...) }
+}
+
+// forget drops routers that were removed from the configuration and hold nothing any more.
+func (d *Daemon) forget() {
+	kept := d.routers[:0]
+	for _, r := range d.routers {
+		if r.leaving && !r.releasing && len(r.held) == 0 {
+			d.remove(r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	clear(d.routers[len(kept):])
+	d.routers = kept
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/responder"
+	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp/transport"
+)
+
+// open opens the kernel's side of everything. What was opened is closed by [Daemon.close], also after an error.
+func (d *Daemon) open(ctx context.Context) (err error) {
+	if d.loop, err = transport.New(transport.Options{Logger: d.o.Log}); err != nil {
+		return err
+	}
+	if d.kernel, err = takeover.Open(d.o.Log); err != nil {
+		return err
+	}
+	if d.watch, err = takeover.Watch(ctx, d.o.Log); err != nil {
+		return err
+	}
+	if d.announce, err = takeover.NewAnnouncer(d.o.Log); err != nil {
+		return err
+	}
+	d.respond, err = responder.Open(ctx, responder.Options{Logger: d.o.Log, Notify: func(e responder.Event) {
+		select {
+		case d.refusals <- e:
+		default: // the actor is far behind; the log has what the rules themselves say
+			d.o.Log.Warn(e.Text)
+		}
+	}})
+	return err
+}
+
+// close closes in the reverse order. The refusing rules go only after an orderly stop: else they stay and fail closed.
+func (d *Daemon) close() error {
+	var errs []error
+	if d.respond != nil {
+		errs = append(errs, d.respond.Close(d.stopping))
+	}
+	if d.announce != nil {
+		errs = append(errs, d.announce.Close())
+	}
+	if d.kernel != nil {
+		for _, restore := range d.restore {
+			errs = append(errs, restore())
+		}
+		errs = append(errs, d.kernel.Close())
+	}
+	if d.stopping {
+		d.report.Report(event.Stopped, "stopped")
+		if d.o.Parent != nil {
+			d.o.Parent.Farewell()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// begin starts the configured services: what an earlier run left is removed before the first advert, refuse elements
+// are in place before the first address.
+func (d *Daemon) begin() error {
+	if err := d.removeLeftovers(); err != nil {
+		return err
+	}
+	hold := time.Duration(0)
+	if d.o.AfterCrash {
+		hold = afterCrash
+		d.report.Report(event.AfterCrash, "started again after a crash: nobody is pre-empted for a minute")
+	}
+	for i := range d.cfg.Services {
+		if err := d.create(&d.cfg.Services[i], hold); err != nil {
+			return err
+		}
+	}
+	if d.respond.Mechanism() == "kernel" {
+		d.report.Report(event.RefusalKernel, "nftables cannot be used: "+d.respond.Detail())
+	}
+	d.guard()
+	d.limit()
+	d.linksChanged(takeover.Change{})
+	d.report.Report(event.Started, fmt.Sprintf("started with %d services", len(d.cfg.Services)), "routers", len(d.routers))
+	if d.o.Parent != nil {
+		d.o.Parent.Ready(fmt.Sprintf("%d services", len(d.cfg.Services)))
+	}
+	return nil
+}
+
+// removeLeftovers removes the addresses that an earlier run left on the interfaces, but for those that the supervisor
+// keeps answering with.
+func (d *Daemon) removeLeftovers() error {
+	left, err := d.kernel.Leftovers()
+	if err != nil {
+		return fmt.Errorf("look for addresses of an earlier run: %w", err)
+	}
+	left = slices.DeleteFunc(left, func(a takeover.Address) bool { return slices.Contains(d.o.Kept, a) })
+	errs := d.kernel.Delete(left)
+	for i, a := range left {
+		if errs != nil && errs[i] != nil {
+			d.report.Report(event.AddressFailed, fmt.Sprintf("remove %s of an earlier run: %v", a.Prefix, errs[i]), "address", a.Prefix)
+			continue
+		}
+		d.report.Report(event.LeftoverRemoved, fmt.Sprintf("%s was left by an earlier run; removed", a.Prefix), "address", a.Prefix)
+	}
+	return nil
+}
+
+// guard makes the refuse elements those of the configuration.
+func (d *Daemon) guard() {
+	var ts []responder.Target
+	for _, r := range d.routers {
+		ts = append(ts, r.targets()...)
+	}
+	if err := d.respond.SetRefused(ts); err != nil {
+		d.report.Report(event.RefusalFailed, fmt.Sprintf("refuse: %v", err))
+	}
+}
+
+// limit tells the supervisor how long the heartbeat may stay away: the longest Active_Down_Interval, half a second at
+// least.
+func (d *Daemon) limit() {
+	if d.o.Parent == nil {
+		return
+	}
+	limit := 500 * time.Millisecond
+	for _, r := range d.routers {
+		limit = max(limit, 4*r.vrrp.Interval)
+	}
+	d.o.Parent.Limit(limit)
+}
+
+// refusalEvent reports what happened to the refusing rules.
+func (d *Daemon) refusalEvent(e responder.Event) {
+	switch e.Kind {
+	case responder.Restored:
+		d.report.Report(event.RefusalRestored, e.Text)
+	case responder.WildcardFound:
+		d.report.Report(event.WildcardFound, e.Text)
+	case responder.WildcardGone:
+		d.report.Report(event.WildcardGone, e.Text)
+	case responder.RestoreFailed, responder.CheckFailed:
+		d.report.Report(event.RefusalFailed, fmt.Sprintf("%s: %v", e.Text, e.Err))
+	}
+}
+
+// sendFaults reports adverts that do not leave, and that they leave again. What an interface that is not ready causes is
+// known from the interface itself.
+func (d *Daemon) sendFaults(fs []transport.Fault) {
+	for _, f := range fs {
+		r := d.byID[f.ID]
+		if r == nil || f.Class == transport.NotReady {
+			continue
+		}
+		id := event.SendFailed
+		if f.Err == nil {
+			id = event.SendRecovered
+		}
+		d.report.Report(id, fmt.Sprintf("%s: %s", r.service.Name, f), r.fields("destination", f.Destination)...)
+	}
+}

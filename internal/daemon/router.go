@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// router is one virtual router at run time: what is wanted (spec) and what is.
+type router struct {
+	spec
+	id vrrp.ID
+
+	link     int          // index of the interface it is attached to, 0 while detached
+	source   netip.Addr   // of its adverts, while attached
+	hardware takeover.MAC // link-layer address of the interface
+	forwards bool         // IPv6: the host forwards on it
+
+	state  vrrp.State
+	since  time.Time // of the state, wall clock: for people
+	reason string
+	peer   netip.Addr // whom the last transition was about
+
+	releasing bool                      // a planned release is under way: answering until the heir is heard
+	leaving   bool                      // forgotten as soon as it holds nothing
+	held      map[takeover.Address]bool // on the interface; false: somebody else put it there
+}
+
+// active reports whether this node is the one that answers.
+func (r *router) active() bool { return r.state == vrrp.Active }
+
+// now what the address does on this node.
+func (r *router) currentDuty() duty {
+	if !r.active() {
+		return dutyNone
+	}
+	return r.duty
+}
+
+// addresses are the virtual addresses without their lengths.
+func (r *router) addresses() []netip.Addr { return r.vrrp.Addresses }
+
+// fields are the attributes of every record about the router.
+func (r *router) fields(more ...any) []any {
+	return append([]any{"service", r.service.Name, "family", r.vrrp.Family.String(), "interface", r.service.Interface,
+		"vrid", int(r.vrrp.VRID)}, more...)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/responder"
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// afterCrash is how long a worker that was restarted after a crash pre-empts nobody.
+const afterCrash = time.Minute
+
+// duty is what an Active node does with the address.
+type duty string
+
+// The duties as status writes them.
+const (
+	dutyNone   duty = "none"
+	dutyRefuse duty = "refuse"
+	dutyServe  duty = "serve"
+)
+
+// spec is one virtual router as the configuration wants it on this node: a service has one for each of its families.
+type spec struct {
+	service  *conf.Service
+	vrrp     vrrp.Config // without Leader, which needs an id
+	prefixes []netip.Prefix
+	duty     duty // when Active
+	guarded  bool // refuse elements stand ready for its addresses
+}
+
+// specs returns the virtual routers of a service, the IPv4 one first; nil where this node takes no part in it.
+func specs(cfg *conf.Config, s *conf.Service, hold time.Duration) []spec {
+	plan := conf.StaticPlan(cfg, s)
+	if !plan.Takes {
+		return nil
+	}
+	var out []spec
+	for _, family := range []vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
+		prefixes := s.Prefixes(family == vrrp.IPv6)
+		if len(prefixes) == 0 {
+			continue
+		}
+		c := vrrp.Config{
+			Family:         family,
+			VRID:           vrrp.VRID(s.VRID),
+			Version:        s.Version,
+			Priority:       vrrp.Priority(plan.Priority),
+			Interval:       s.AdvertInterval,
+			Checksum:       checksum(s.Checksum),
+			AcceptChecksum: checksum(s.AcceptChecksum),
+			PreemptBelow:   vrrp.Priority(plan.PreemptBelow),
+			PreemptDelay:   s.PreemptDelay,
+			Hold:           hold,
+		}
+		for _, p := range prefixes {
+			c.Addresses = append(c.Addresses, p.Addr())
+		}
+		for _, p := range s.UnicastPeers {
+			if p.Is6() == (family == vrrp.IPv6) {
+				c.Peers = append(c.Peers, p)
+			}
+		}
+		if s.Auth.Type == conf.AuthPass {
+			c.Auth.Type = vrrp.AuthPass
+			copy(c.Auth.Data[:], s.Auth.Password.Reveal())
+		}
+		d := dutyRefuse
+		if plan.Serve {
+			d = dutyServe
+		}
+		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: !s.Raw || s.Refuse})
+	}
+	return out
+}
+
+func checksum(mode string) vrrp.Checksum {
+	switch mode {
+	case "rfc9568":
+		return vrrp.MessageOnly
+	case "either":
+		return vrrp.Either
+	}
+	return vrrp.PseudoHeader
+}
+
+// targets are the refuse elements of a router.
+func (s *spec) targets() []responder.Target {
+	if !s.guarded {
+		return nil
+	}
+	var ports []responder.Port
+	for _, p := range s.service.Ports {
+		ports = append(ports, responder.Port{Proto: p.Proto, Number: p.Number})
+	}
+	var out []responder.Target
+	for _, p := range s.prefixes {
+		out = append(out, responder.Target{Address: p.Addr(), Ports: ports})
+	}
+	return out
+}
+
+// lease is how long the kernel keeps an address that nobody renews: longer than peers need to take over, whole seconds,
+// 5 at least (the kernel may end a shorter one early).
+func (s *spec) lease() time.Duration {
+	down := 4 * s.vrrp.Interval // Active_Down_Interval is below four intervals whatever the priority
+	return max(5*time.Second, down.Truncate(time.Second)+time.Second)
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// beginStop releases every service. The addresses keep answering until their heirs are heard.
+func (d *Daemon) beginStop() {
+	d.stopping = true
+	d.report.Report(event.Stopping, "stopping: addresses are released")
+	d.release(d.routers)
+}
+
+// release hands routers over, in the order that package takeover plans, as far as it goes before the heir is heard.
+// Routers that are not Active just leave.
+func (d *Daemon) release(rs []*router) {
+	if len(rs) == 0 {
+		return
+	}
+	var active, rest []holding
+	for _, r := range rs {
+		r.leaving = true
+		if !r.active() {
+			rest = append(rest, holding{router: r})
+			continue
+		}
+		r.releasing = true
+		for a := range r.held {
+			active = append(active, holding{r, a})
+		}
+		if len(r.held) == 0 {
+			rest = append(rest, holding{router: r})
+		}
+	}
+	d.perform(takeover.Give(services(active), takeover.Planned), active)
+	d.sendRelease(rest)
+	d.apply()
+	d.forget()
+}
+
+// sendRelease makes the loop send priority 0 for the routers that are Active, and stop all.
+func (d *Daemon) sendRelease(hs []holding) {
+	if len(hs) == 0 {
+		return
+	}
+	done := map[*router]bool{}
+	err := d.loop.Do(func(now vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+		for _, h := range hs {
+			if !done[h.router] {
+				done[h.router] = true
+				out = v.Release(now, h.router.id, out)
+			}
+		}
+		return out
+	})
+	if err != nil { // the loop is gone: nobody will tell of an heir
+		d.o.Log.Error(fmt.Sprintf("release: %v", err))
+		for _, h := range hs {
+			h.router.releasing = false
+		}
+	}
+}
+
+// answering reports whether some address is still answered for.
+func (d *Daemon) answering() bool {
+	for _, r := range d.routers {
+		if r.releasing || len(r.held) > 0 {
+			return true
+		}
+	}
+	return false
+}
