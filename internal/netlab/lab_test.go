@@ -14,8 +14,6 @@ import (
 	"time"
 )
 
-func TestMain(m *testing.M) { os.Exit(Main(m)) }
-
 // pair is a lab of two nodes.
 func pair(t *testing.T) (lab *Lab, a, b *Node) {
 	t.Helper()

@@ -69,13 +69,11 @@ func (w *Network) setup(o NetworkOptions) error {
 	if w.kernel, err = w.space.netlink(); err != nil {
 		return err
 	}
-	if !o.Querier { // which needs an address of its own
-		// The bridge itself stays silent: no neighbour discovery, no reports.
-		if err := w.space.sysctls(
-			"net.ipv6.conf.all.disable_ipv6", "1",
-			"net.ipv6.conf.default.disable_ipv6", "1"); err != nil {
-			return err
-		}
+	// The bridge and its ports stay silent: no neighbour discovery, no reports.
+	if err := w.space.sysctls(
+		"net.ipv6.conf.all.disable_ipv6", "1",
+		"net.ipv6.conf.default.disable_ipv6", "1"); err != nil {
+		return err
 	}
 	if err := w.transparent(); err != nil {
 		return err
@@ -87,13 +85,26 @@ func (w *Network) setup(o NetworkOptions) error {
 	if err := w.kernel.LinkAdd(bridge); err != nil {
 		return fmt.Errorf("create bridge: %w", err)
 	}
-	if o.Querier {
-		if err := w.space.do(func() error { return setQuerier(bridge.Index) }); err != nil {
-			return fmt.Errorf("make bridge a querier: %w", err)
-		}
-	}
 	if err := w.kernel.LinkSetUp(bridge); err != nil {
 		return fmt.Errorf("set bridge up: %w", err)
+	}
+	if o.Querier {
+		return w.query(bridge.Index)
+	}
+	return nil
+}
+
+// query makes the bridge ask for memberships. It needs a link-local address for that, and
+// would try again only after half a minute if it had none at first.
+func (w *Network) query(index int) error {
+	conf := "net.ipv6.conf." + bridgeName
+	if err := w.space.sysctls(
+		conf+".accept_dad", "0", conf+".accept_ra", "0", conf+".router_solicitations", "0",
+		conf+".disable_ipv6", "0"); err != nil {
+		return err
+	}
+	if err := w.space.do(func() error { return setQuerier(index) }); err != nil {
+		return fmt.Errorf("make bridge a querier: %w", err)
 	}
 	return nil
 }

@@ -58,14 +58,16 @@ func (l *Lab) Island(name string) (*Node, error) {
 
 // quiet is how a node differs from a fresh kernel: the same everywhere, whatever the
 // machine's own namespace has, and without router solicitations in the captures.
-var quiet = [...]string{ //nolint:gochecknoglobals // a constant
-	"net.ipv4.conf.all.rp_filter", "0",
-	"net.ipv4.conf.default.rp_filter", "0",
-	"net.ipv6.conf.all.disable_ipv6", "0",
-	"net.ipv6.conf.default.disable_ipv6", "0",
-	"net.ipv6.conf.lo.disable_ipv6", "0",
-	"net.ipv6.conf.default.accept_ra", "0",
-	"net.ipv6.conf.default.router_solicitations", "0",
+func quiet() []string {
+	return []string{
+		"net.ipv4.conf.all.rp_filter", "0",
+		"net.ipv4.conf.default.rp_filter", "0",
+		"net.ipv6.conf.all.disable_ipv6", "0",
+		"net.ipv6.conf.default.disable_ipv6", "0",
+		"net.ipv6.conf.lo.disable_ipv6", "0",
+		"net.ipv6.conf.default.accept_ra", "0",
+		"net.ipv6.conf.default.router_solicitations", "0",
+	}
 }
 
 func (n *Node) setup() error {
@@ -73,7 +75,7 @@ func (n *Node) setup() error {
 	if n.kernel, err = n.space.netlink(); err != nil {
 		return err
 	}
-	if err := n.space.sysctls(quiet[:]...); err != nil {
+	if err := n.space.sysctls(quiet()...); err != nil {
 		return err
 	}
 	lo, err := n.kernel.LinkByName("lo")

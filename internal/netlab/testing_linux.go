@@ -4,6 +4,7 @@ package netlab
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,17 +66,42 @@ func TestWith(t testing.TB, o Options) *Lab {
 
 // keep copies the lab's files to the test's artifacts and prints the ends of the logs.
 func keep(t testing.TB, dir string) {
-	to := t.ArtifactDir()
-	if err := os.CopyFS(filepath.Join(to, "lab"), os.DirFS(dir)); err != nil {
-		t.Logf("keep logs and captures (sockets and the like cannot be): %v", err)
+	to := filepath.Join(t.ArtifactDir(), "lab")
+	if err := copyFiles(to, dir); err != nil {
+		t.Logf("keep logs and captures: %v", err)
 	}
-	t.Logf("logs and captures: %s (kept with go test -artifacts)", filepath.Join(to, "lab"))
+	t.Logf("logs and captures: %s (kept with go test -artifacts)", to)
 	logs, _ := filepath.Glob(filepath.Join(dir, "*.log")) // the pattern is well-formed
 	for _, name := range logs {
 		if text, err := os.ReadFile(name); err == nil && len(text) > 0 {
 			t.Logf("%s ends with:\n%s", filepath.Base(name), tail(string(text), 25))
 		}
 	}
+}
+
+// copyFiles copies the regular files below a directory; sockets and pipes of daemons stay.
+func copyFiles(to, from string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, relative)
+		switch {
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o644)
+	})
 }
 
 // tail returns the last lines of a text.
