@@ -47,9 +47,9 @@ func (k *Kernel) Close() error { return errors.Join(k.route.close(), k.diag.clos
 
 // Add installs addresses with a lease; zero is without end. An address that is there already gets the new lease if it
 // is ours, and is left as it is with [ErrForeign] if it is not. The errors belong to the addresses one by one; nil
-// means that all went well.
+// means that all went well. When Add returns, the addresses answer.
 func (k *Kernel) Add(as []Address, lease time.Duration) []error {
-	return k.install("add", as, lease, func(p presence) (netlink.HeaderFlags, error) {
+	errs := k.install("add", as, lease, func(p presence) (netlink.HeaderFlags, error) {
 		switch p {
 		case present:
 			return netlink.Replace, nil
@@ -58,6 +58,8 @@ func (k *Kernel) Add(as []Address, lease time.Duration) []error {
 		}
 		return netlink.Create | netlink.Excl, nil
 	})
+	k.awaitUsable(as, errs)
+	return errs
 }
 
 // Refresh renews the lease of addresses that [Kernel.Add] installed. One that is not there any more is not put back:
@@ -79,9 +81,11 @@ func (k *Kernel) Refresh(as []Address, lease time.Duration) []error {
 // Adopt installs addresses with a lease like [Kernel.Add], and makes those ours that somebody else put there: they get
 // our mark and the lease, and vanish with it.
 func (k *Kernel) Adopt(as []Address, lease time.Duration) []error {
-	return k.install("adopt", as, lease, func(presence) (netlink.HeaderFlags, error) {
+	errs := k.install("adopt", as, lease, func(presence) (netlink.HeaderFlags, error) {
 		return netlink.Create | netlink.Replace, nil
 	})
+	k.awaitUsable(as, errs)
+	return errs
 }
 
 // presence says whether an address is there already.

@@ -16,6 +16,9 @@
 // Addresses carry the mark [Protocol] (Linux 5.18 and later show it in `ip addr` as "proto 112"), so that the next run
 // finds what an earlier one left; for older kernels there is [Recorded], which works on a list kept on disk.
 //
+// When Add returns, the addresses answer: it waits for the kernel to complete those of IPv6, which it does behind the
+// back of the request. Announcing earlier would call clients to a closed door, and they knock again a second later.
+//
 // Add never touches an address that somebody else put there: it reports [ErrForeign]. Refresh never brings back an
 // address that is gone: it reports [ErrGone]. A process that slept must not become an owner again by renewing a lease.
 //

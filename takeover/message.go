@@ -21,6 +21,8 @@ const (
 	rtmDelAddr = 21
 	rtmGetAddr = 22
 
+	rtmGetRoute = 26
+
 	familyUnspec = 0
 	familyIPv4   = 2
 	familyIPv6   = 10
@@ -48,6 +50,11 @@ const (
 
 	lengthIfAddrMsg = 8
 	lengthIfInfoMsg = 16
+	lengthRouteMsg  = 12
+
+	rtaDst     = 1
+	rtaOif     = 4
+	routeLocal = 2 // RTN_LOCAL
 
 	// forever is the lifetime of an address without one.
 	forever = math.MaxUint32
@@ -109,6 +116,22 @@ func addressMessage(a Address, seconds uint32, noPrefixRoute bool) []byte {
 	}
 	return append(head[:], attributes...)
 }
+
+// routeQuestion asks for the route to an IPv6 address on its own link.
+func routeQuestion(a Address) []byte {
+	head := [lengthRouteMsg]byte{0: familyIPv6, 1: 128}
+	e := netlink.NewAttributeEncoder()
+	e.Bytes(rtaDst, a.Prefix.Addr().AsSlice())
+	e.Uint32(rtaOif, uint32(a.Link))
+	attributes, err := e.Encode()
+	if err != nil {
+		return nil // as in addressMessage
+	}
+	return append(head[:], attributes...)
+}
+
+// isLocalRoute reports whether the answer to [routeQuestion] is that the address is this host's.
+func isLocalRoute(data []byte) bool { return len(data) >= lengthRouteMsg && data[7] == routeLocal }
 
 // parseAddress decodes RTM_NEWADDR and RTM_DELADDR. An address of another family comes back with ok false.
 func parseAddress(data []byte) (index int, a InterfaceAddr, ok bool, err error) {

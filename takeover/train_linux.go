@@ -137,7 +137,7 @@ func (r *requester) train(msgs []netlink.Message) []error {
 			}
 			errs[start+i] = err
 		}
-		if err := r.wagon(part, failed); err != nil {
+		if err := r.wagon(part, failed, nil); err != nil {
 			for i := range part {
 				failed(i, err)
 			}
@@ -146,8 +146,17 @@ func (r *requester) train(msgs []netlink.Message) []error {
 	return errs
 }
 
+// query sends requests that are answered by one message each, and calls found with the answers. Requests that fail are
+// no error: they have no answer. There must not be more of them than answers fit into the receive buffer.
+func (r *requester) query(msgs []netlink.Message, found func(i int, data []byte)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	msgs[len(msgs)-1].Header.Flags |= netlink.Acknowledge
+	return r.wagon(msgs, func(int, error) {}, found)
+}
+
 // wagon sends requests in one sendmsg and reads the answers until the last one's is there.
-func (r *requester) wagon(msgs []netlink.Message, failed func(int, error)) error {
+func (r *requester) wagon(msgs []netlink.Message, failed func(int, error), found func(int, []byte)) error {
 	sent, err := r.conn.SendMessages(msgs)
 	if err != nil {
 		return err
@@ -164,8 +173,14 @@ func (r *requester) wagon(msgs []netlink.Message, failed func(int, error)) error
 		}
 		err = eachMessage(r.buf[:n], func(kind uint16, flags uint16, seq uint32, data []byte) {
 			i, ours := index[seq]
-			if kind != nlmsgError || !ours {
+			if !ours {
 				return // left over from a request that was given up
+			}
+			if kind != nlmsgError {
+				if found != nil {
+					found(i, data)
+				}
+				return
 			}
 			if err := answerError(flags, data); err != nil {
 				failed(i, err)
