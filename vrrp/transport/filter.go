@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"fmt"
+
+	"golang.org/x/net/bpf"
+
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// Sizes of what is kept of a datagram: the longest that can be valid and one octet, so that a longer one is still seen
+// to be too long and counted as such.
+const (
+	// keep4 holds an IPv4 header with options and a version 2 message with 255 addresses and authentication data.
+	keep4 = 60 + 8 + 255*4 + 8 + 1
+	// keep6 holds a version 3 message with 255 IPv6 addresses; the IPv6 header is not delivered.
+	keep6 = 8 + 255*16 + 1
+)
+
+// Destinations, as the filter compares them.
+const (
+	ipv4Group          = 0xe0000012 // 224.0.0.18
+	ipv4FirstMulticast = 0xe0000000
+	ipv6FirstMulticast = 0xff000000 // first word
+	ipv6GroupFirst     = 0xff020000 // ff02::12: first word, then two of zero
+	ipv6GroupLast      = 0x00000012
+
+	ipv6OffDestination = 24
+
+	// networkHeader is SKF_NET_OFF: offsets from here on count from the network header, wherever the data begins.
+	networkHeader = 0xfff00000
+)
+
+// dropAll is the filter a socket has from its first moment until it is bound to its interface and has joined the group.
+func dropAll() []bpf.Instruction {
+	return []bpf.Instruction{bpf.RetConstant{Val: 0}}
+}
+
+// keepAdverts is the filter of a receiving socket. It judges the destination and the length only: whatever RFC 9568 says
+// to discard (hop limit, version, checksum, VRID) has to be counted, so it must come through. What is kept was sent to the group or
+// to a unicast address; broadcasts and other groups go. For IPv6 this is the only check: raw sockets hear whatever group anybody on
+// the host has joined, IPV6_MULTICAST_ALL or not.
+func keepAdverts(f vrrp.Family) []bpf.Instruction {
+	if f == vrrp.IPv6 {
+		word := func(n uint32) bpf.LoadAbsolute {
+			return bpf.LoadAbsolute{Off: networkHeader + ipv6OffDestination + 4*n, Size: 4}
+		}
+		return []bpf.Instruction{
+			word(0),
+			bpf.JumpIf{Cond: bpf.JumpLessThan, Val: ipv6FirstMulticast, SkipTrue: 7},
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: ipv6GroupFirst, SkipTrue: 7},
+			word(1),
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 5},
+			word(2),
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 3},
+			word(3),
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: ipv6GroupLast, SkipTrue: 1},
+			bpf.RetConstant{Val: keep6},
+			bpf.RetConstant{Val: 0},
+		}
+	}
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: networkHeader + ipv4OffDestination, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: ipv4Group, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: ipv4FirstMulticast, SkipTrue: 1},
+		bpf.RetConstant{Val: keep4},
+		bpf.RetConstant{Val: 0},
+	}
+}
+
+// assemble turns a filter into what the kernel wants.
+func assemble(program []bpf.Instruction) ([]bpf.RawInstruction, error) {
+	raw, err := bpf.Assemble(program)
+	if err != nil {
+		return nil, fmt.Errorf("assemble advert filter: %w", err)
+	}
+	return raw, nil
+}

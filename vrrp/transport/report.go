@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"context"
+
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// Events waits for actions other than SendAdvert and returns all there are, in order. An action is published only after the adverts of
+// the same round have left. After the loop has ended it returns what is left, then [ErrClosed].
+func (l *Loop) Events(ctx context.Context) ([]vrrp.Action, error) { return l.events.collect(ctx) }
+
+// Faults waits for news about adverts that do not leave, or leave again, and returns all there is, in order. What does
+// not come right stays true after one fault is published; a destination that comes and goes is told of once a second at most.
+func (l *Loop) Faults(ctx context.Context) ([]Fault, error) { return l.faults.collect(ctx) }
+
+// Beat returns a count that moves, ten times a second at least, for as long as the loop goes round and wakes in time. A loop that is
+// stopped, starved or stuck does not beat.
+func (l *Loop) Beat() uint64 { return l.meter.beats.Load() }
+
+// LastBeat returns when the count moved last.
+func (l *Loop) LastBeat() vrrp.Time { return vrrp.Time(l.meter.lastBeat.Load()) }
+
+// Stats returns what the loop has done. It costs a system call for each port, and the loop nothing.
+func (l *Loop) Stats() Stats {
+	s := l.meter.read()
+	s.KernelDrops, s.Ports = l.registry.drops()
+	return s
+}
