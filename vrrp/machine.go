@@ -30,8 +30,10 @@ type machine struct {
 	why       Reason     // what the Active_Down_Timer stands for
 	peer      netip.Addr // Active last heard
 	peerPrio  Priority
-	answered  Time // last immediate advert
-	announced Time // last Announce
+	answered  Time       // last immediate advert
+	announced Time       // when the rate of Announce is back to nothing
+	rival     netip.Addr // a second Active that was heard and not yet announced against
+	rivalPrio Priority
 	noted     [discards]Time
 
 	leader    *machine
@@ -72,7 +74,7 @@ func (m *machine) late(now Time) bool {
 // enter changes the state.
 func (m *machine) enter(now Time, to State, why Reason, out []Action) []Action {
 	from := m.state
-	m.state = to
+	m.state, m.rival = to, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
 		m.settled = true
@@ -224,7 +226,7 @@ func (m *machine) expire(now Time, out []Action) []Action {
 		if m.deadline <= now {
 			m.deadline = now.Add(m.cfg.Interval)
 		}
-		return m.send(m.priority, out)
+		return m.reannounce(now, m.send(m.priority, out))
 	case m.state == Backup && m.follows():
 		m.deadline = Never
 		return out
@@ -320,10 +322,26 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 		m.answered = now
 		out = m.send(m.priority, out)
 	}
-	if m.announced == 0 || now.Sub(m.announced) >= max(m.cfg.Interval, time.Second) {
-		m.announced = now
-		out = append(out, Action{ID: m.id, Kind: Announce, Reason: ReasonRival, Peer: src, PeerPriority: a.Priority})
+	m.rival, m.rivalPrio = src, a.Priority
+	return m.reannounce(now, out)
+}
+
+// Announcing again because of a rival is limited to a burst and then a rate: a rival that does not hear us is heard with
+// every advert.
+const (
+	announceEvery = time.Second
+	announceBurst = 4
+)
+
+// reannounce announces the addresses again if a rival was heard and the rate allows; else it is done with an advert of
+// ours, later.
+func (m *machine) reannounce(now Time, out []Action) []Action {
+	if !m.rival.IsValid() || m.announced.Sub(now) > (announceBurst-1)*announceEvery {
+		return out
 	}
+	m.announced = max(m.announced, now).Add(announceEvery)
+	out = append(out, Action{ID: m.id, Kind: Announce, Reason: ReasonRival, Peer: m.rival, PeerPriority: m.rivalPrio})
+	m.rival = netip.Addr{}
 	return out
 }
 

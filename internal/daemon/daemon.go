@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/status"
+	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
@@ -29,46 +29,7 @@ type Options struct {
 	StateDir string
 	RunDir   string
 	Log      *slog.Logger
-	Parent   Parent // the supervisor's side; nil: none
-
-	// AfterCrash: the worker before this one died. It pre-empts nobody for a minute.
-	AfterCrash bool
-	// Kept are addresses that the supervisor left on the interfaces because nobody inherited them.
-	Kept []takeover.Address
-}
-
-// Parent is what the worker tells its supervisor. All methods return at once.
-type Parent interface {
-	// Ready says that adverts are read and the control socket is open.
-	Ready(text string)
-	// Reloading and Reloaded enclose a reload.
-	Reloading()
-	// Will replaces the last will of one router; a nil will withdraws it.
-	Will(id vrrp.ID, w *Will)
-	// Limit is how long the heartbeat may stay away.
-	Limit(d time.Duration)
-	// Farewell says that everything was given back: no last will.
-	Farewell()
-}
-
-// Will is what has to be done for one router if this process dies.
-type Will struct {
-	Interface string
-	Index     int
-	Family    vrrp.Family
-	VRID      vrrp.VRID
-	Version   uint8
-	Source    netip.Addr
-	Adverts   []Advert // ready priority-0 messages
-	Addresses []takeover.Address
-	Down      time.Duration // Active_Down_Interval: how long to answer while no heir is heard
-	Wait      time.Duration // Skew_Time is the heirs' matter; reserved
-}
-
-// Advert is a ready message for one destination.
-type Advert struct {
-	Destination netip.Addr
-	Message     []byte
+	Parent   *supervisor.Client // nil: none
 }
 
 // Daemon is the worker. Its fields belong to the actor's goroutine.
@@ -128,6 +89,9 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 	actions, faults := make(chan []vrrp.Action), make(chan []transport.Fault)
 	parts.Go(func() { pump(life, d.loop.Events, actions) })
 	parts.Go(func() { pump(life, d.loop.Faults, faults) })
+	ctx, orphaned := context.WithCancel(ctx)
+	defer orphaned()
+	parts.Go(func() { d.o.Parent.Run(life, d.loop.Beat, orphaned) })
 	control, err := d.listen(life, &parts)
 	if err != nil {
 		return err

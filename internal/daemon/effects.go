@@ -201,3 +201,9 @@ func plain(as []takeover.Address) []netip.Addr {
 	}
 	return out
 }
+
+// GiveUp ends the sockets on addresses and removes them: what a last will comes to.
+func GiveUp(k *takeover.Kernel, as []takeover.Address) error {
+	_, err := k.DestroySockets(plain(as))
+	return errors.Join(append(k.Delete(as), err)...)
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -56,9 +57,7 @@ func (d *Daemon) close() error {
 	}
 	if d.stopping {
 		d.report.Report(event.Stopped, "stopped")
-		if d.o.Parent != nil {
-			d.o.Parent.Farewell()
-		}
+		d.o.Parent.Farewell()
 	}
 	return errors.Join(errs...)
 }
@@ -70,7 +69,7 @@ func (d *Daemon) begin() error {
 		return err
 	}
 	hold := time.Duration(0)
-	if d.o.AfterCrash {
+	if d.afterCrash() {
 		hold = afterCrash
 		d.report.Report(event.AfterCrash, "started again after a crash: nobody is pre-empted for a minute")
 	}
@@ -86,20 +85,29 @@ func (d *Daemon) begin() error {
 	d.limit()
 	d.linksChanged(takeover.Change{})
 	d.report.Report(event.Started, fmt.Sprintf("started with %d services", len(d.cfg.Services)), "routers", len(d.routers))
-	if d.o.Parent != nil {
-		d.o.Parent.Ready(fmt.Sprintf("%d services", len(d.cfg.Services)))
-	}
+	d.o.Parent.Ready(fmt.Sprintf("%d services", len(d.cfg.Services)))
 	return nil
 }
 
-// removeLeftovers removes the addresses that an earlier run left on the interfaces, but for those that the supervisor
-// keeps answering with.
+// afterCrash reports whether the worker before this one died.
+func (d *Daemon) afterCrash() bool { return d.o.Parent != nil && d.o.Parent.AfterCrash }
+
+// removeLeftovers removes the addresses that an earlier run left on the interfaces. After a crash those that are still
+// configured are the supervisor's: they answer until an heir is heard, or until this worker takes them.
 func (d *Daemon) removeLeftovers() error {
 	left, err := d.kernel.Leftovers()
 	if err != nil {
 		return fmt.Errorf("look for addresses of an earlier run: %w", err)
 	}
-	left = slices.DeleteFunc(left, func(a takeover.Address) bool { return slices.Contains(d.o.Kept, a) })
+	if d.afterCrash() {
+		ours := map[netip.Addr]bool{}
+		for _, s := range d.cfg.Services {
+			for _, p := range append(s.Prefixes(false), s.Prefixes(true)...) {
+				ours[p.Addr()] = true
+			}
+		}
+		left = slices.DeleteFunc(left, func(a takeover.Address) bool { return ours[a.Prefix.Addr()] })
+	}
 	errs := d.kernel.Delete(left)
 	for i, a := range left {
 		if errs != nil && errs[i] != nil {
@@ -125,9 +133,6 @@ func (d *Daemon) guard() {
 // limit tells the supervisor how long the heartbeat may stay away: the longest Active_Down_Interval, half a second at
 // least.
 func (d *Daemon) limit() {
-	if d.o.Parent == nil {
-		return
-	}
 	limit := 500 * time.Millisecond
 	for _, r := range d.routers {
 		limit = max(limit, 4*r.vrrp.Interval)

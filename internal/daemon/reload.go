@@ -29,10 +29,8 @@ func (d *Daemon) reload() {
 			"errors", diags.Errors())
 		return
 	}
-	if d.o.Parent != nil {
-		d.o.Parent.Reloading()
-		defer d.o.Parent.Ready("reloaded")
-	}
+	d.o.Parent.Reloading()
+	defer d.o.Parent.Ready("reloaded")
 	c := conf.Diff(d.cfg, next)
 	for _, g := range c.Global {
 		if g.Restart {

@@ -13,6 +13,7 @@ import (
 // beginStop releases every service. The addresses keep answering until their heirs are heard.
 func (d *Daemon) beginStop() {
 	d.stopping = true
+	d.o.Parent.Stopping()
 	d.report.Report(event.Stopping, "stopping: addresses are released")
 	d.release(d.routers)
 }

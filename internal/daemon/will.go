@@ -3,7 +3,7 @@
 package daemon
 
 import (
-	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/vrrp"
 )
 
@@ -20,7 +20,7 @@ func (d *Daemon) bequeath(hs []holding) {
 		return
 	}
 	// One visit to the loop makes the messages of all.
-	wills := make(map[*router]*Will, len(routers))
+	wills := make(map[*router]*supervisor.Entry, len(routers))
 	err := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
 		for r := range routers {
 			if len(r.held) > 0 {
@@ -38,13 +38,13 @@ func (d *Daemon) bequeath(hs []holding) {
 }
 
 // will makes the last will of a router. It runs in the loop.
-func will(v *vrrp.Router, r *router) *Will {
+func will(v *vrrp.Router, r *router) *supervisor.Entry {
 	st, ok := v.Status(r.id)
 	if !ok {
 		return nil
 	}
-	w := &Will{
-		Interface: r.service.Interface, Index: r.link, Family: r.vrrp.Family, VRID: r.vrrp.VRID, Version: r.vrrp.Version,
+	w := &supervisor.Entry{
+		Name: r.service.Name, Interface: r.service.Interface, Index: r.link, Family: r.vrrp.Family, VRID: r.vrrp.VRID,
 		Source: r.source, Down: st.ActiveDownInterval,
 	}
 	destinations := r.vrrp.Peers
@@ -52,11 +52,12 @@ func will(v *vrrp.Router, r *router) *Will {
 		destinations = append(destinations, r.vrrp.Family.Group())
 	}
 	for _, dst := range destinations {
-		w.Adverts = append(w.Adverts, Advert{dst, append([]byte(nil), v.Message(r.id, vrrp.Release, dst)...)})
+		w.Adverts = append(w.Adverts, supervisor.Advert{Destination: dst, Message: append([]byte(nil), v.Message(r.id, vrrp.Release, dst)...)})
 	}
-	w.Addresses = make([]takeover.Address, 0, len(r.held))
-	for a := range r.held {
-		w.Addresses = append(w.Addresses, a)
+	for a, mine := range r.held {
+		if mine {
+			w.Addresses = append(w.Addresses, supervisor.Address{Prefix: a.Prefix, Link: a.Link})
+		}
 	}
 	return w
 }

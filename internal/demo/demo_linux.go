@@ -121,6 +121,7 @@ func servedBy(owner string) func(attempt) bool {
 func (r *run) scenario(ctx context.Context, f fault) Scenario {
 	r.say("\n%s: %s", f.name, f.text)
 	s := Scenario{Name: f.name}
+	life := ctx // of what is started
 	ctx, cancel := context.WithTimeout(ctx, observeLimit)
 	defer cancel()
 	owner := r.members[0]
@@ -137,7 +138,7 @@ func (r *run) scenario(ctx context.Context, f fault) Scenario {
 	r.record(&s, t0, Step{Name: OwnerLost, OK: true, Detail: f.text}, t0)
 	r.observe(ctx, &s, t0, quiet)
 	t1 := time.Now()
-	if err := f.back(ctx, owner); err != nil {
+	if err := f.back(life, owner); err != nil {
 		r.record(&s, t0, Step{Name: OwnerReturned, Detail: err.Error()}, time.Time{})
 		return s
 	}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"context"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/regent-ha/regent/vrrp"
+)
+
+// What the worker finds in its environment.
+const (
+	lineVariable  = "REGENT_SUPERVISOR_FD" // the descriptor of the line
+	crashVariable = "REGENT_AFTER_CRASH"   // set when the worker before died
+)
+
+// beatEvery is how often the heartbeat is sent while the loop goes round: five times within the shortest limit.
+const beatEvery = 100 * time.Millisecond
+
+// Client is the worker's end of the line. Its methods return at once; a nil Client, of a worker without a parent, does
+// nothing.
+type Client struct {
+	conn       net.Conn
+	AfterCrash bool
+
+	mu     sync.Mutex
+	order  []vrrp.ID          // of pending
+	wills  map[vrrp.ID]*Entry // pending; nil entry: delete
+	others []message          // pending, in order
+	wake   chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Connect returns the line to the supervisor that started this process, or nil if there is none.
+func Connect() (*Client, error) {
+	text := os.Getenv(lineVariable)
+	if text == "" {
+		return nil, nil
+	}
+	fd, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "supervisor")
+	conn, err := net.FileConn(file)
+	file.Close() //nolint:errcheck // conn has a duplicate
+	if err != nil {
+		return nil, err
+	}
+	c := newClient(conn)
+	c.AfterCrash = os.Getenv(crashVariable) != ""
+	return c, nil
+}
+
+func newClient(conn net.Conn) *Client {
+	return &Client{conn: conn, wills: map[vrrp.ID]*Entry{}, wake: make(chan struct{}, 1), closed: make(chan struct{})}
+}
+
+// Run sends what is told, and a heartbeat whenever beat has changed, until ctx ends. It calls orphaned once if the
+// supervisor is gone.
+func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
+	if c == nil {
+		return
+	}
+	go c.listen(orphaned)
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	defer c.shut()
+	var buf []byte
+	last := uint64(0)
+	for {
+		alive := false
+		ended := false
+		select {
+		case <-c.wake:
+		case <-ticker.C:
+			if b := beat(); b != last {
+				last, alive = b, true
+			}
+		case <-ctx.Done():
+			ended = true
+		}
+		buf = c.collect(buf[:0], alive)
+		if len(buf) > 0 {
+			if _, err := c.conn.Write(buf); err != nil {
+				return // the parent is gone: listen tells
+			}
+		}
+		if ended {
+			return
+		}
+	}
+}
+
+// listen waits for the end of the supervisor, which never writes.
+func (c *Client) listen(orphaned func()) {
+	_, err := c.conn.Read(make([]byte, 1))
+	select {
+	case <-c.closed:
+	default:
+		if err != nil && orphaned != nil {
+			orphaned()
+		}
+	}
+}
+
+func (c *Client) shut() {
+	c.once.Do(func() {
+		close(c.closed)
+		c.conn.Close() //nolint:errcheck // nothing more is sent
+	})
+}
+
+// collect encodes what is pending. A message that cannot be encoded is left out: it could never be sent.
+func (c *Client) collect(b []byte, alive bool) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if alive {
+		b, _ = appendFrame(b, message{Verb: verbBeat}) //nolint:errcheck // a constant
+	}
+	for _, id := range c.order {
+		m := message{Verb: verbPut, ID: id, Entry: c.wills[id]}
+		if m.Entry == nil {
+			m.Verb = verbDelete
+		}
+		if with, err := appendFrame(b, m); err == nil {
+			b = with
+		}
+	}
+	for _, m := range c.others {
+		if with, err := appendFrame(b, m); err == nil {
+			b = with
+		}
+	}
+	clear(c.wills)
+	c.order, c.others = c.order[:0], nil
+	return b
+}
+
+func (c *Client) tell(f func()) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	f()
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Will replaces the last will of a virtual router; a nil entry withdraws it. Only the latest is sent.
+func (c *Client) Will(id vrrp.ID, e *Entry) {
+	c.tell(func() {
+		if _, pending := c.wills[id]; !pending {
+			c.order = append(c.order, id)
+		}
+		c.wills[id] = e
+	})
+}
+
+// Limit says how long the heartbeat may stay away.
+func (c *Client) Limit(d time.Duration) { c.say(message{Verb: verbLimit, Limit: d}) }
+
+// Ready says that the worker works, also after a reload.
+func (c *Client) Ready(text string) { c.say(message{Verb: verbReady, Text: text}) }
+
+// Reloading says that a reload began.
+func (c *Client) Reloading() { c.say(message{Verb: verbReloading}) }
+
+// Stopping says that a planned stop began.
+func (c *Client) Stopping() { c.say(message{Verb: verbStopping}) }
+
+// Farewell says that everything was given back. It is the last word.
+func (c *Client) Farewell() { c.say(message{Verb: verbFarewell}) }
+
+func (c *Client) say(m message) {
+	c.tell(func() { c.others = append(c.others, m) })
+}
