@@ -110,32 +110,38 @@ func (r *Run) malformed(a netlab.Advert) (faults []string) {
 // judgeAdverts finds out when the winner of the stretch was alone on the wire, and whether it was heard ever since.
 func (r *Run) judgeAdverts(s Stretch, v *Verdict) {
 	incumbent, others := r.before(s)
-	decided := incumbent != s.Active // whether there was anything to decide
-	var first, released time.Time
+	decided := incumbent == s.Active // nothing happens to an incumbent, unless another speaks
+	var first, settled, released time.Time
 	for _, a := range r.within(s) {
 		node := r.Nodes[a.Source]
 		switch {
 		case node == s.Active && a.Priority > 0:
 			if first.IsZero() {
 				first = a.Time
+				if !decided {
+					settled = first
+				}
 			}
 			continue
 		case a.Priority > 0:
-			decided, first = true, time.Time{} // the winner had not won yet
+			decided, settled = false, a.Time
 		case node == s.Released:
 			released = a.Time
 		}
-		others = a.Time
+		if first.IsZero() {
+			others = a.Time
+		}
 	}
 	if first.IsZero() {
 		v.fault("%s is not heard as Active, want it alone", s.Active)
 		return
 	}
-	if decided {
-		v.Advertiser = first.Sub(s.From)
+	if !settled.IsZero() {
+		settled = later(settled, first)
+		v.Advertiser = settled.Sub(s.From)
 	}
-	if decided && !others.IsZero() {
-		v.Silence = max(first.Sub(others), 0)
+	if !decided && !others.IsZero() {
+		v.Silence = first.Sub(others)
 	}
 	if v.Advertiser > s.Window {
 		v.fault("%s advertises alone only after %s, want within %s", s.Active, round(v.Advertiser), round(s.Window))
@@ -150,7 +156,14 @@ func (r *Run) judgeAdverts(s Stretch, v *Verdict) {
 	if stood := s.To.Sub(s.From) - v.Advertiser; stood < s.Hold {
 		v.fault("the result stood for %s only, want %s", round(stood), round(s.Hold))
 	}
-	r.judgeGaps(s, first, v)
+	r.judgeGaps(s, settled, v)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // within returns the adverts of the stretch.
@@ -178,19 +191,20 @@ func (r *Run) before(s Stretch) (incumbent string, others time.Time) {
 	return incumbent, others
 }
 
-// judgeGaps looks for silence of the winner after its first advert.
-func (r *Run) judgeGaps(s Stretch, first time.Time, v *Verdict) {
+// judgeGaps looks for silence of the winner once it is settled, or from its first advert if it was settled already.
+func (r *Run) judgeGaps(s Stretch, settled time.Time, v *Verdict) {
 	limit := 2*s.Interval + late
-	previous := first
+	var previous time.Time
 	check := func(at time.Time) {
-		if gap := at.Sub(previous); gap > limit {
+		gap := at.Sub(previous)
+		if !previous.IsZero() && at.After(settled) && gap > limit {
 			v.fault("%s is silent for %s from %s, want an advert each %s",
 				s.Active, round(gap), clock(previous), round(s.Interval))
 		}
 		previous = at
 	}
 	for _, a := range r.within(s) {
-		if a.Time.After(first) && r.Nodes[a.Source] == s.Active && a.Priority > 0 {
+		if r.Nodes[a.Source] == s.Active && a.Priority > 0 {
 			check(a.Time)
 		}
 	}

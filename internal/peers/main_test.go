@@ -45,9 +45,12 @@ func requirePeers(t *testing.T, programs ...string) {
 	netlab.Require(t, append(programs, "tshark", "ip")...)
 }
 
-// regentBinary builds the program as it is released: without cgo.
+// regentBinary builds the program as it is released, without cgo; REGENT_BINARY names one that is built already.
 func regentBinary(t *testing.T) string {
 	t.Helper()
+	if given := os.Getenv("REGENT_BINARY"); given != "" {
+		return given
+	}
 	binary := filepath.Join(t.TempDir(), "regent")
 	build := exec.Command("go", "build", "-o", binary, "github.com/regent-ha/regent/cmd/regent")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -83,7 +83,7 @@ func scenarios() []scenario {
 			play: func(s *segment) {
 				coldStart(s)
 				s.expect(Stretch{Event: "high ends", Active: low, Window: s.skew(low) + slack, Released: high}, func() {
-					must(s.t, s.daemons[high].Term())
+					s.check(s.daemons[high].Term())
 				})
 			},
 		},
@@ -113,7 +113,7 @@ func scenarios() []scenario {
 			story: "equal priorities start on a segment cut in two, which is healed: the higher address stays Active",
 			play: func(s *segment) {
 				s.change(high, func(r *Router) { r.Priority = s.routers[low].Priority })
-				must(s.t, s.nodes[high].Cut())
+				s.check(s.nodes[high].Cut())
 				s.expect(Stretch{Event: "both start apart", Active: low, Window: s.down(low) + startup, Split: true}, func() {
 					s.start(high, low)
 				})
@@ -137,7 +137,7 @@ func scenarios() []scenario {
 			play: func(s *segment) {
 				coldStart(s)
 				s.expect(Stretch{Event: "high is cut off", Active: low, Window: s.down(low) + slack, Split: true}, func() {
-					must(s.t, s.nodes[high].Cut())
+					s.check(s.nodes[high].Cut())
 				})
 				heal(s)
 			},
@@ -149,7 +149,7 @@ func scenarios() []scenario {
 				coldStart(s)
 				s.change(low, func(r *Router) { r.Priority = 200 })
 				s.expect(Stretch{Event: "low is raised", Active: low, Window: s.down(low) + time.Second}, func() {
-					must(s.t, s.daemons[low].Reload(s.context(), s.routers[low]))
+					s.check(s.daemons[low].Reload(s.context(), s.routers[low]))
 				})
 			},
 		},
@@ -162,7 +162,7 @@ func scenarios() []scenario {
 				s.expect(Stretch{
 					Event: "the worker is killed", Active: low, Window: s.skew(low) + slack, Released: high,
 				}, func() {
-					must(s.t, s.daemons[high].(*Regent).SignalWorker(unix.SIGKILL))
+					s.check(s.daemons[high].(*Regent).SignalWorker(unix.SIGKILL))
 				})
 			},
 		},
@@ -171,7 +171,6 @@ func scenarios() []scenario {
 
 // noPreemption starts a higher node that leaves a lower Active alone.
 func noPreemption(s *segment) {
-	s.t.Helper()
 	s.change(high, func(r *Router) { r.NoPreempt = true })
 	lowAlone(s)
 	s.expect(Stretch{Event: "high starts", Active: low}, func() {
@@ -179,20 +178,18 @@ func noPreemption(s *segment) {
 		s.pause(time.Second) // its own Active_Down_Interval begins when it is ready
 	})
 	s.expect(Stretch{Event: "low ends", Active: high, Window: s.skew(high) + slack, Released: low}, func() {
-		must(s.t, s.daemons[low].Term())
+		s.check(s.daemons[low].Term())
 	})
 }
 
 // coldStart starts both nodes at once. The one that is quicker to start may be Active for a moment.
 func coldStart(s *segment) {
-	s.t.Helper()
 	longest := s.routers[high].DownInterval(max(s.routers[high].Interval, s.routers[low].Interval))
 	s.expect(Stretch{Event: "both start", Active: high, Window: longest + startup}, func() { s.start(high, low) })
 }
 
 // lowAlone starts the low node and waits until it is Active.
 func lowAlone(s *segment) {
-	s.t.Helper()
 	s.expect(Stretch{Event: "low starts", Active: low, Window: s.routers[low].DownInterval(s.routers[low].Interval) + startup},
 		func() { s.start(low) })
 }
@@ -202,7 +199,6 @@ const leases = 6 * time.Second
 
 // killHigh kills the Active without a farewell. FRR cuts its timers to centiseconds, hence 20 ms too soon are fine.
 func killHigh(s *segment) {
-	s.t.Helper()
 	s.expect(Stretch{
 		Event: "high is killed", Active: low, Window: s.down(low) + slack, Silence: s.down(low) - 20*time.Millisecond,
 	}, func() { s.kill(high) })
@@ -215,11 +211,10 @@ func killHigh(s *segment) {
 
 // heal joins the halves again, when both are Active. The first advert of the high node decides.
 func heal(s *segment) {
-	s.t.Helper()
 	held := len(s.run.Addresses)
 	s.await(s.down(high)+startup, "the node that is cut off becomes Active", func() bool {
 		return s.watcher.Last().Held[high] == held
 	})
 	longest := max(s.routers[high].Interval, s.routers[low].Interval)
-	s.expect(Stretch{Event: "heal", Active: high, Window: longest + slack}, func() { must(s.t, s.nodes[high].Heal()) })
+	s.expect(Stretch{Event: "heal", Active: high, Window: longest + slack}, func() { s.check(s.nodes[high].Heal()) })
 }

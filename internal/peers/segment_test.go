@@ -42,6 +42,9 @@ type segment struct {
 	run     Run
 	watcher *Watcher
 	capture *netlab.Capture
+	began   time.Time
+	end     func()
+	err     error // the first; nothing happens after it
 }
 
 // address returns the source of adverts of the n-th node. FRR sends from its macvlan, whose address must differ from
@@ -68,7 +71,8 @@ func newSegment(t *testing.T, proto protocol, makers map[string]maker, byAddress
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &segment{
 		t: t, ctx: ctx, nodes: map[string]*netlab.Node{}, daemons: map[string]Daemon{}, routers: map[string]Router{},
-		run: Run{VRID: 51, Version: proto.version, Nodes: map[netip.Addr]string{}},
+		began: time.Now(),
+		run:   Run{VRID: 51, Version: proto.version, Nodes: map[netip.Addr]string{}},
 	}
 	order := []string{high, low}
 	if byAddress {
@@ -102,7 +106,7 @@ func newSegment(t *testing.T, proto protocol, makers map[string]maker, byAddress
 	must(t, err)
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watcher.Run(ctx) })
-	t.Cleanup(func() {
+	s.end = sync.OnceFunc(func() {
 		cancel()
 		watching.Wait()
 		for _, d := range s.daemons {
@@ -114,6 +118,7 @@ func newSegment(t *testing.T, proto protocol, makers map[string]maker, byAddress
 			t.Errorf("remove the daemons' directory: %v", err)
 		}
 	})
+	t.Cleanup(s.end)
 	return s
 }
 
@@ -140,6 +145,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// check remembers the first error; the rest of the story is not played then.
+func (s *segment) check(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
 // change edits the router of a node that was not started yet.
 func (s *segment) change(node string, edit func(r *Router)) {
 	r := s.routers[node]
@@ -149,10 +161,9 @@ func (s *segment) change(node string, edit func(r *Router)) {
 
 // start starts the daemons of the nodes.
 func (s *segment) start(nodes ...string) {
-	s.t.Helper()
 	for _, n := range nodes {
 		s.watcher.Killed(n, false)
-		must(s.t, s.daemons[n].Start(s.context(), s.nodes[n], s.routers[n]))
+		s.check(s.daemons[n].Start(s.context(), s.nodes[n], s.routers[n]))
 	}
 }
 
@@ -161,9 +172,8 @@ func (s *segment) context() context.Context { return context.WithoutCancel(s.ctx
 
 // kill kills a daemon; its addresses are not held against it any more.
 func (s *segment) kill(node string) {
-	s.t.Helper()
 	s.watcher.Killed(node, true)
-	must(s.t, s.daemons[node].Kill9())
+	s.check(s.daemons[node].Kill9())
 }
 
 // down is a node's Active_Down_Interval while the other node is Active.
@@ -186,7 +196,9 @@ func other(node string) string {
 // expect makes the event happen and waits until the stretch's winner has won and stood for longer than any
 // Active_Down_Interval, or until it is clear that it will not. The judge decides later, from the records.
 func (s *segment) expect(st Stretch, event func()) {
-	s.t.Helper()
+	if s.err != nil {
+		return
+	}
 	st.Interval = s.routers[st.Active].Interval
 	st.Hold = max(s.down(high), s.down(low), s.routers[high].DownInterval(s.routers[high].Interval)) + 100*time.Millisecond
 	st.From = time.Now().Round(0)
@@ -211,10 +223,11 @@ func (s *segment) lastAdvert() string {
 	return ""
 }
 
-// await fails the test if the condition does not come true.
+// await waits for what has to be before the story goes on.
 func (s *segment) await(limit time.Duration, what string, condition func() bool) {
-	s.t.Helper()
-	must(s.t, await(s.ctx, limit, what, condition))
+	if s.err == nil {
+		s.check(await(s.ctx, limit, what, condition))
+	}
 }
 
 // pause lets time pass that belongs to what is tested.
@@ -231,30 +244,41 @@ func (s *segment) endStretch(at time.Time) {
 	}
 }
 
-// judge ends the records and gives them to the judge. It returns the verdicts for the report.
-func (s *segment) judge() []Verdict {
+// judge ends the records and the daemons and gives the records to the judge. Beside the verdicts it returns everything
+// that is wrong.
+func (s *segment) judge() (verdicts []Verdict, faults []string) {
 	s.t.Helper()
 	s.endStretch(time.Now().Round(0))
 	path, err := s.capture.Stop()
-	must(s.t, err)
+	s.check(err)
+	s.end()
 	s.run.Adverts, err = netlab.Adverts(s.context(), path)
-	must(s.t, err)
+	s.check(err)
 	s.run.Samples, err = s.watcher.Samples()
-	must(s.t, err)
-	faults, verdicts := s.run.Judge()
-	for i, f := range faults {
-		if i == 10 {
-			s.t.Errorf("… and %d more", len(faults)-i)
-			break
-		}
-		s.t.Error(f)
+	s.check(err)
+	if s.err != nil {
+		faults = append(faults, s.err.Error())
 	}
+	general, verdicts := s.run.Judge()
+	if n := len(general); n > 10 {
+		general = append(general[:10], fmt.Sprintf("… and %d more", n-10))
+	}
+	faults = append(faults, general...)
 	for i, v := range verdicts {
 		s.t.Logf("%s %s: advertiser %s, holder %s, silence %s, left %s", clock(s.run.Stretches[i].From), v.Event,
 			round(v.Advertiser), round(v.Holder), round(v.Silence), round(v.Left))
 		for _, f := range v.Faults {
-			s.t.Errorf("%s: %s", v.Event, f)
+			faults = append(faults, v.Event+": "+f)
 		}
 	}
-	return verdicts
+	return verdicts, faults
+}
+
+// unwatchedFor is the longest time between two samples: longer than planned if the machine, or a lock of its kernel,
+// was busy with something else.
+func (s *segment) unwatchedFor() (longest time.Duration) {
+	for i := 1; i < len(s.run.Samples); i++ {
+		longest = max(longest, s.run.Samples[i].At.Sub(s.run.Samples[i-1].At)-watchEvery)
+	}
+	return longest
 }
