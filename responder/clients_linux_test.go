@@ -54,7 +54,6 @@ func TestSegmentOfAnUnknownConnectionIsReset(t *testing.T) {
 	s.standby = s.node("owner", "10.99.0.3/24", "fd99::3/64")
 	s.client = s.node("client", "10.99.0.1/24", "fd99::1/64")
 	s.hold(vip4, vip6)
-	s.wildcards("6000") // port 5000 below takes connections and keeps them
 	listener, err := s.standby.Listen("tcp", "[::]:5000")
 	s.must(err)
 	defer listener.Close()
@@ -63,6 +62,15 @@ func TestSegmentOfAnUnknownConnectionIsReset(t *testing.T) {
 	s.standby = s.node("standby", own4.String()+"/24", own6.String()+"/64")
 	r := s.open(Options{})
 	s.must(r.SetRefused(whole(vip4, vip6)))
+	s.nft(s.standby, `
+table inet firewall {
+	chain input { type filter hook input priority 0
+		ct state invalid drop
+	}
+	chain output { type filter hook output priority 0
+		ct state invalid drop
+	}
+}`)
 	wire, err := lab.Capture("reset", "tcp port 5000")
 	s.must(err)
 

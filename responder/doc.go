@@ -16,11 +16,12 @@
 // # The table
 //
 // One nftables table of family inet holds static rules; only set elements change, so that a change is small and
-// atomic however many addresses it is about. The base chain hangs in prerouting at priority -310: before connection
-// tracking and before every destination NAT, so a published container port is refused too, and before the host's
-// firewall, so a dropped INPUT does not silence the answer. It makes one lookup, "is anything of this destination
-// refused", then asks whether the destination is local here: a node that merely forwards to the living owner touches
-// nothing, and refusing begins by itself when the address is added to an interface. Then, in the chain of the family:
+// atomic however many addresses it is about. The base chain hangs in prerouting at priority -190: before every
+// destination NAT, so a published container port is refused too; right after connection tracking, so a stateful
+// firewall knows the answer as related and lets it out; and before the host's INPUT, so that what is dropped there is
+// answered all the same. It makes one lookup, "is anything of this destination refused", then asks whether the
+// destination is local here: a node that merely forwards to the living owner touches nothing, and refusing begins by
+// itself when the address is added to an interface. Then, in the chain of the family:
 //
 //   - an address in the serve set leaves the chain: its refusal is lifted. The element may carry a timeout; when it
 //     is not renewed the kernel refuses again without anybody's help.
@@ -44,7 +45,7 @@
 // listener. The next Open adopts the table: it takes ownership, compares chains, sets and rules with its own, and if
 // anything differs makes the table anew within one transaction. Refused addresses stay refused until SetRefused says
 // otherwise; served ones are refused until Serve says so again. Older kernels get a table that anybody can change; the
-// responder hears of each change and undoes it within milliseconds, with an event.
+// responder hears of each change and undoes it at once, with an event.
 //
 // [LiftServing] is for the supervisor of a process that died while it served.
 //

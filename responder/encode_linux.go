@@ -80,7 +80,7 @@ func comment(kind userdata.Type, text string) []byte {
 
 // newTable makes the table, or with existing set changes the flags of one that is there.
 func (w *writer) newTable(flags uint32, text string, existing bool) {
-	how := netlink.Create
+	how := netlink.Create | netlink.Excl
 	what := "make table inet " + w.table
 	if existing {
 		how, what = 0, "own table inet "+w.table
@@ -159,8 +159,17 @@ func (w *writer) newRule(r rule) {
 		})
 }
 
-// structure makes everything of the table except elements: chains, sets, rules.
-func (w *writer) structure(reassemble bool) {
+// layout is all of a table that never changes: chains, sets, rules. It is encoded once, so that a table that somebody
+// removed is back at once.
+type layout struct {
+	reassemble bool
+	comment    string // names the layout: a table that carries another one was made by another version
+	ops        []op
+}
+
+// newLayout encodes the layout of a table of that name.
+func newLayout(table string, reassemble bool) (*layout, error) {
+	w := writer{table: table}
 	for _, c := range chains(reassemble) {
 		w.newChain(c)
 	}
@@ -170,17 +179,11 @@ func (w *writer) structure(reassemble bool) {
 	for _, r := range rules(reassemble) {
 		w.newRule(r)
 	}
-}
-
-// tableComment names the layout: a table that carries another one was made by another version.
-func tableComment(reassemble bool) (string, error) {
-	w := writer{table: "regent"}
-	w.structure(reassemble)
 	h := sha256.New()
 	for _, o := range w.ops {
 		h.Write(o.msg.Data)
 	}
-	return "Regent refuses here; layout " + hex.EncodeToString(h.Sum(nil)[:6]), w.err
+	return &layout{reassemble, "Regent refuses here; layout " + hex.EncodeToString(h.Sum(nil)[:6]), w.ops}, w.err
 }
 
 // appendAttr appends one attribute whose value is made by fill.

@@ -46,7 +46,7 @@ func (n *nftables) describe() (name, detail string) {
 	if n.w != nil {
 		how = "not owned (needs Linux 6.9), watched and restored"
 	}
-	if !n.t.reassemble {
+	if !n.t.layout.reassemble {
 		how += "; fragmented datagrams are dropped without an answer (needs nft_tproxy)"
 	}
 	return "nftables", fmt.Sprintf("table inet %s, %s; %s", n.t.name, n.t.taken, how)
@@ -95,8 +95,18 @@ func (n *nftables) attend() ([]Event, time.Duration) {
 	return events, 0
 }
 
-// repair compares the kernel's table with ours and makes it anew where they differ; why says what differed.
+// repair compares the kernel's table with ours and makes it anew where they differ; why says what differed. Somebody may
+// go on changing it meanwhile.
 func (n *nftables) repair() (why string, err error) {
+	for range rebuildAttempts {
+		if why, err = n.repairOnce(); !passing(err) {
+			break
+		}
+	}
+	return why, err
+}
+
+func (n *nftables) repairOnce() (why string, err error) {
 	found, err := n.t.find()
 	switch {
 	case err != nil:

@@ -50,6 +50,12 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	t.Parallel()
+	return soloSite(t)
+}
+
+// soloSite is a site for a test that has the machine for itself.
+func soloSite(t *testing.T) *site {
+	t.Helper()
 	lab := netlab.Test(t)
 	s := &site{t: t, lab: lab}
 	s.standby = s.node("standby", own4.String()+"/24", own6.String()+"/64")
@@ -324,6 +330,33 @@ table inet firewall {
 	}
 }
 
+// Nor do firewalls that let out only what belongs to a connection: the answers do, and yet leave no entry behind.
+func TestStatefulFirewallOnTheWayOutDoesNotSilence(t *testing.T) {
+	for _, c := range []struct{ name, rules string }{
+		{"drops what is invalid", "type filter hook output priority 0; policy accept\nct state invalid drop"},
+		{"lets out what is established", `type filter hook output priority 0; policy drop
+			oif lo accept
+			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+			ct state established,related accept`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			s.nft(s.standby, "table inet firewall {\nchain output {\n"+c.rules+"\n}\n}")
+			r := s.open(Options{})
+			s.must(r.SetRefused(whole(vip4, vip6)))
+			for _, network := range []string{"tcp", "udp"} {
+				s.expect(s.client, network, vip4, 5000, "refused")
+				s.expect(s.client, network, vip6, 5000, "refused")
+			}
+			if n, err := s.standby.Sysctl("net.netfilter.nf_conntrack_count"); err != nil || n != "0" {
+				t.Errorf("connections tracked: want 0, got %s, %v", n, err)
+			}
+			s.expect(s.standby, "tcp", vip4, 5000, "refused")
+			s.expect(s.standby, "udp", vip6, 5000, "refused")
+		})
+	}
+}
+
 // A Backup that routes: what it merely forwards to the living owner passes, whole datagrams and fragments, although the
 // same address is in its sets; and when it holds the address itself it refuses.
 func TestForwardedTrafficIsNotTouched(t *testing.T) {
@@ -369,6 +402,7 @@ func TestForwardedTrafficIsNotTouched(t *testing.T) {
 	s.standby = backup
 	s.hold(vip4, vip6)
 	for _, a := range []netip.Addr{vip4, vip6} {
+		s.await(a, "refused", 5*time.Second) // the kernel makes an IPv6 address local a moment after it has taken it
 		s.expect(s.client, "tcp", a, 5000, "refused")
 		s.expect(s.client, "udp", a, 5000, "refused")
 	}

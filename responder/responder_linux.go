@@ -103,12 +103,15 @@ func openNftables(ctx context.Context, o Options) (_ *nftables, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &table{c: c, name: o.Table, plain: o.Plain, reassemble: true, serving: map[netip.Addr]time.Time{}}
 	defer func() {
 		if err != nil {
 			_ = c.close() // the first error is the one to report
 		}
 	}()
+	t, err := newTable(c, o.Table, o.Plain)
+	if err != nil {
+		return nil, err
+	}
 	if err := t.open(ctx, o.KeepServing); err != nil {
 		return nil, err
 	}

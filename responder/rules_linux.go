@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The prerouting chain comes after the kernel has put fragments together (-400) and before connection tracking (-200) and
-// every destination NAT (-100): a published container port is refused as well, and a refused flow leaves no entry.
-const chainPriority = -310
+// The prerouting chain comes right after connection tracking (-200) and before every destination NAT (-100): a published
+// container port is refused as well. An earlier place, -310, would spare a look at the connection table, but the answers
+// would then belong to no connection, and a firewall that lets out only what is established or related, or drops what is
+// invalid, would turn each of them into silence. A refused packet is never confirmed: it leaves no entry in the table.
+const chainPriority = -190
 
 const (
 	chainBase       = "prerouting"

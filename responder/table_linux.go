@@ -16,13 +16,13 @@ import (
 
 // table is the table in the kernel and what this process knows of its sets.
 type table struct {
-	c          *conn
-	name       string
-	plain      bool // no owner: the kernel is too old or it was asked for
-	reassemble bool
-	have       []element                // refuse elements in the kernel, sorted
-	serving    map[netip.Addr]time.Time // addresses whose refusal is lifted, until when; zero: until withdrawn
-	taken      string                   // how the table came about, in words
+	c       *conn
+	name    string
+	plain   bool // no owner: the kernel is too old or it was asked for
+	layout  *layout
+	have    []element                // refuse elements in the kernel, sorted
+	serving map[netip.Addr]time.Time // addresses whose refusal is lifted, until when; zero: until withdrawn
+	taken   string                   // how the table came about, in words
 }
 
 // The pace at which a table is asked for that another process has not let go of yet, and for how long.
@@ -30,6 +30,12 @@ const (
 	takeInterval = 10 * time.Millisecond
 	takePatience = 2 * time.Second
 )
+
+// newTable returns the table of that name, yet to be opened.
+func newTable(c *conn, name string, plain bool) (*table, error) {
+	l, err := newLayout(name, true)
+	return &table{c: c, name: name, plain: plain, layout: l, serving: map[netip.Addr]time.Time{}}, err
+}
 
 // open takes the table: makes it, or adopts the one that an earlier process left.
 func (t *table) open(ctx context.Context, keepServing bool) error {
@@ -159,8 +165,11 @@ func (t *table) rebuild(exists bool) error {
 			return err
 		case !t.plain && e.kind == unix.NFT_MSG_NEWTABLE && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)):
 			t.plain = true // before Linux 6.9
-		case t.reassemble && e.kind == unix.NFT_MSG_NEWRULE && errors.Is(err, unix.ENOENT):
-			t.reassemble = false // the kernel may be without nft_tproxy; if it was something else, it fails again
+		case t.layout.reassemble && e.kind == unix.NFT_MSG_NEWRULE && errors.Is(err, unix.ENOENT):
+			// The kernel may be without nft_tproxy; if it was something else, it fails again.
+			if t.layout, err = newLayout(t.name, false); err != nil {
+				return err
+			}
 		default:
 			return err
 		}
@@ -169,16 +178,12 @@ func (t *table) rebuild(exists bool) error {
 
 // whole returns the operations that make the table as it should be.
 func (t *table) whole(exists bool) ([]op, error) {
-	text, err := tableComment(t.reassemble)
-	if err != nil {
-		return nil, err
-	}
 	w := writer{table: t.name}
 	if exists {
 		w.removeTable()
 	}
-	w.newTable(t.wanted(), text, false)
-	w.structure(t.reassemble)
+	w.newTable(t.wanted(), t.layout.comment, false)
+	w.ops = append(w.ops, t.layout.ops...)
 	w.addElements(t.have, 0)
 	now := time.Now()
 	for addr, until := range t.serving {
@@ -264,19 +269,28 @@ func (t *table) refuse(want []element) error {
 	return t.orRebuild(t.c.commitParts(w.ops))
 }
 
+// rebuildAttempts bounds how often the table is made anew while somebody else removes it at the same moment.
+const rebuildAttempts = 5
+
 // orRebuild answers a failed change by making the whole table anew: somebody may have changed it behind our back.
 func (t *table) orRebuild(err error) error {
 	if err == nil {
 		return nil
 	}
-	found, findErr := t.find()
-	if findErr != nil {
-		return errors.Join(err, findErr)
+	var again error
+	for range rebuildAttempts {
+		var found *foundTable
+		if found, again = t.find(); again == nil {
+			again = t.rebuild(found != nil)
+		}
+		if again == nil {
+			return nil
+		}
+		if !passing(again) {
+			break
+		}
 	}
-	if again := t.rebuild(found != nil); again != nil {
-		return errors.Join(err, again)
-	}
-	return nil
+	return errors.Join(err, again)
 }
 
 // serve lifts the refusal of addresses for ttl, or until withdrawn if ttl is 0. An element that is there is replaced, not

@@ -18,11 +18,7 @@ func (t *table) differs(found *foundTable) (string, error) {
 	if found.flags != t.wanted() {
 		return fmt.Sprintf("its flags are %#x, not %#x", found.flags, t.wanted()), nil
 	}
-	text, err := tableComment(t.reassemble)
-	if err != nil {
-		return "", err
-	}
-	if found.comment != text {
+	if found.comment != t.layout.comment {
 		return "another version made it", nil
 	}
 	for _, check := range []func() (string, error){t.chainsDiffer, t.setsDiffer, t.rulesDiffer} {
@@ -58,7 +54,7 @@ func (t *table) chainsDiffer() (string, error) {
 		return "", err
 	}
 	want := map[string]foundChain{}
-	for _, c := range chains(t.reassemble) {
+	for _, c := range chains(t.layout.reassemble) {
 		f := foundChain{table: t.name, name: c.name, base: c.base}
 		if c.base {
 			f.kind, f.hook, f.priority, f.policy = "filter", unix.NF_INET_PRE_ROUTING, chainPriority, nfAccept
@@ -117,7 +113,7 @@ func (t *table) rulesDiffer() (string, error) {
 			have[r.chain] = append(have[r.chain], r.comment)
 		}
 	}
-	for _, r := range rules(t.reassemble) {
+	for _, r := range rules(t.layout.reassemble) {
 		want[r.chain] = append(want[r.chain], r.comment)
 	}
 	for name, comments := range want {
