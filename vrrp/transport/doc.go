@@ -30,8 +30,8 @@
 //     thousand first adverts leave before anybody hears of the first transition.
 //  5. The other actions are published, for [Loop.Events], and the commands return.
 //
-// Nothing in a round waits for another thread: queues to and from the loop have no locks, the loop never logs, allocates nothing for a
-// packet, and makes no call that may wait for the kernel's rtnl lock. Opening sockets and joining groups may, so [Loop.Attach] does
+// Nothing in a round waits for work of another thread: queues to and from the loop are free of locks that could be held for
+// long, the loop never logs, allocates nothing for a packet, and makes no call that may wait for the kernel's rtnl lock. Opening sockets and joining groups may, so [Loop.Attach] does
 // these in the goroutine that calls it, and hands over what is open; closing them is done by the caller of [Loop.Detach].
 //
 // # Sockets

@@ -58,25 +58,36 @@ func newAttachment(b Binding, p *port) *attachment {
 
 // dispatch sends the adverts that this round's actions ask for, and those that failed before and are due again.
 func (l *Loop) dispatch(now vrrp.Time) {
+	l.forgetPast()
 	for i := range l.out {
-		action := &l.out[i]
-		switch action.Kind {
-		case vrrp.SendAdvert:
-			l.queue(action.ID, action.Priority)
-		case vrrp.Enter:
-			if a := l.attached[action.ID]; a != nil && action.To != vrrp.Active {
-				a.forget()
-			}
-		case vrrp.Announce, vrrp.Inherited, vrrp.Discarded:
+		if l.out[i].Kind == vrrp.SendAdvert {
+			l.queue(l.out[i].ID, l.out[i].Priority)
 		}
 	}
 	if l.retryAt <= now {
 		l.queueRetries()
 	}
+	if len(l.dirty) == 0 {
+		return
+	}
 	for _, p := range l.dirty {
 		l.flush(p, now)
 	}
 	l.dirty = l.dirty[:0]
+	l.forgetPast() // what has failed in this round may be of the past already
+}
+
+// forgetPast gives up failed adverts that this round's transitions have made untrue.
+func (l *Loop) forgetPast() {
+	for i := range l.out {
+		action := &l.out[i]
+		if action.Kind != vrrp.Enter || action.To == vrrp.Active {
+			continue
+		}
+		if a := l.attached[action.ID]; a != nil {
+			a.forget(action.From == vrrp.Initialize)
+		}
+	}
 }
 
 // queue puts an advert into the port's queue, for each destination of the router.
@@ -101,10 +112,11 @@ func (l *Loop) queueOne(d *destination, priority vrrp.Priority) {
 	p.pending = append(p.pending, pending{to: d, priority: priority})
 }
 
-// forget gives up adverts of an Active that is none any more. Priority 0 is what it leaves with, and still goes out.
-func (a *attachment) forget() {
+// forget gives up adverts of an Active that is none any more. Priority 0 is what it leaves with, and still goes out, unless
+// the router has started again.
+func (a *attachment) forget(started bool) {
 	for i := range a.to {
-		if d := &a.to[i]; d.priority != vrrp.Release {
+		if d := &a.to[i]; started || d.priority != vrrp.Release {
 			d.retry = false
 		}
 	}

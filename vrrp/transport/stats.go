@@ -73,15 +73,15 @@ func (h Histogram) Quantile(q float64) time.Duration {
 
 // meter is what the loop counts in: written by the loop alone, read by anybody.
 type meter struct {
-	rounds, received, sent              atomic.Uint64
-	malformed, receiveErrors            atomic.Uint64
-	congested, notReady, refused        atomic.Uint64
-	unsent, retried, discardsDropped    atomic.Uint64
-	lateness                            [len(latenessBounds) + 1]atomic.Uint64
-	latenessSum, latenessMax, lastRound atomic.Int64
-	beats                               atomic.Uint64
-	lastBeat                            atomic.Int64
-	routers                             atomic.Int64
+	rounds, received, sent           atomic.Uint64
+	malformed, receiveErrors         atomic.Uint64
+	congested, notReady, refused     atomic.Uint64
+	unsent, retried, discardsDropped atomic.Uint64
+	lateness                         [len(latenessBounds) + 1]atomic.Uint64
+	latenessSum, latenessMax         atomic.Int64
+	beats                            atomic.Uint64
+	lastBeat                         atomic.Int64
+	routers                          atomic.Int64
 }
 
 // late records the lateness of one expiry.

@@ -95,11 +95,12 @@ type frame struct {
 	from    [6]byte // absent: 02:00:00:00:00:aa
 	src     string
 	dst     string // absent: the group
-	ttl     uint8  // absent: 255; noTTL is 0
+	ttl     uint8  // absent: 255, unless zeroTTL
 	options []byte // IPv4
 	message []byte
 	padding int // octets after the IP packet
 	zeroTTL bool
+	proto   uint8 // absent: 112
 }
 
 // bytes builds the frame.
@@ -128,6 +129,9 @@ func (f frame) bytes() []byte {
 	if f.ttl == 0 && !f.zeroTTL {
 		f.ttl = 255
 	}
+	if f.proto == 0 {
+		f.proto = 112
+	}
 	b := append(append([]byte{}, f.to[:]...), f.from[:]...)
 	if src.Is4() {
 		b = append(b, 0x08, 0x00)
@@ -135,7 +139,7 @@ func (f frame) bytes() []byte {
 		header[0] = 0x40 | byte(len(header)/4)
 		header[1] = 0xc0
 		binary.BigEndian.PutUint16(header[2:], uint16(len(header)+len(f.message)))
-		header[8], header[9] = f.ttl, 112
+		header[8], header[9] = f.ttl, f.proto
 		s, d := src.As4(), dst.As4()
 		copy(header[12:], s[:])
 		copy(header[16:], d[:])
@@ -145,7 +149,7 @@ func (f frame) bytes() []byte {
 	} else {
 		b = append(b, 0x86, 0xdd, 0x6c, 0, 0, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(len(f.message)))
-		b = append(b, 112, f.ttl)
+		b = append(b, f.proto, f.ttl)
 		s, d := src.As16(), dst.As16()
 		b = append(append(b, s[:]...), d[:]...)
 	}

@@ -352,6 +352,100 @@ func TestFullQueueIsSurvived(t *testing.T) {
 	}
 }
 
+// Five priority-0 adverts meet a queue that has room for one and lets one go every few milliseconds.
+func TestReleaseWaitsForRoomBelow(t *testing.T) {
+	lab := netlab.Test(t)
+	a := speak(t, newNode(t, lab, "a", "10.99.0.1/24"))
+	heard := openTestPort(t, newNode(t, lab, "b", "10.99.0.2/24"), "eth0", vrrp.IPv4)
+	var bindings []Binding
+	var ids []vrrp.ID
+	for id := vrrp.ID(1); id <= 5; id++ {
+		a.add(id, config4(vrrp.VRID(id), vrrp.Owner, 20*time.Second))
+		bindings, ids = append(bindings, a.bind(id, addr("10.99.0.1"))), append(ids, id)
+	}
+	a.attach(bindings...)
+	empty(heard)
+	inNode(t, a.node, "tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", "200kbit", "burst", "64", "limit", "64")
+	must(t, a.loop.DetachAll(ids, vrrp.ReasonShutdown))
+	s := a.loop.Stats()
+	if s.Congested == 0 {
+		t.Error("the queue was never full: the test shows nothing")
+	}
+	released := map[byte]bool{}
+	in := newReceiver()
+	eventually(t, "all five releases arrive", func() bool {
+		n, _ := in.receive(heard.receive)
+		for i := range n {
+			var p vrrp.Packet
+			if parseIPv4(in.message(i), &p) && p.Message[2] == 0 {
+				released[p.Message[1]] = true
+			}
+		}
+		in.reset(n)
+		return len(released) == 5
+	})
+}
+
+// What could not be sent as Active must not be sent later, when the link is back and the router is something else.
+func TestAdvertsOfThePastAreNotSentLater(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		act  func(now vrrp.Time, r *vrrp.Router, link vrrp.Link, out []vrrp.Action) []vrrp.Action
+	}{
+		{"stepped back", func(now vrrp.Time, r *vrrp.Router, _ vrrp.Link, out []vrrp.Action) []vrrp.Action {
+			return r.Yield(now, 1, vrrp.ReasonYield, out)
+		}},
+		{"released and started again", func(now vrrp.Time, r *vrrp.Router, link vrrp.Link, out []vrrp.Action) []vrrp.Action {
+			out = r.SetPriority(now, 1, 100, out)
+			out = r.Down(now, 1, vrrp.ReasonLink, out)
+			return r.Up(now, 1, link, out)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := owner(t, netlab.Test(t), "10.99.0.77", 20*time.Second)
+			a.awaitFault(NotReady)
+			link := vrrp.Link{Interface: a.node.Index("eth0"), Source: addr("10.99.0.77")}
+			must(t, a.loop.Do(func(now vrrp.Time, r *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+				return test.act(now, r, link, out)
+			}))
+			a.awaitState(1, vrrp.Backup)
+			inNode(t, a.node, "ip", "addr", "add", "10.99.0.77/24", "dev", "eth0")
+			<-time.After(3 * retryLast)
+			if s := a.loop.Stats(); s.Sent != 0 {
+				t.Errorf("%d adverts left", s.Sent)
+			}
+		})
+	}
+}
+
+func TestLongestAdvertsAreCarried(t *testing.T) {
+	for _, family := range []vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
+		t.Run(family.String(), func(t *testing.T) {
+			t.Parallel()
+			lab := netlab.Test(t)
+			a := speak(t, newNode(t, lab, "a", "10.99.0.1/24", "fe80::a/64"))
+			b := speak(t, newNode(t, lab, "b", "10.99.0.2/24", "fe80::b/64"))
+			c, sources := config4(51, 100, time.Second), []netip.Addr{addr("10.99.0.1"), addr("10.99.0.2")}
+			if family == vrrp.IPv6 {
+				c, sources = config6(51, 100, time.Second), []netip.Addr{addr("fe80::a"), addr("fe80::b")}
+			}
+			for len(c.Addresses) < 255 {
+				c.Addresses = append(c.Addresses, c.Addresses[len(c.Addresses)-1].Next())
+			}
+			b.add(1, c)
+			b.attach(b.bind(1, sources[1]))
+			c.Priority = vrrp.Owner
+			a.add(1, c)
+			a.attach(a.bind(1, sources[0]))
+			eventually(t, "b hears a", func() bool { return b.status(1).Counters.AdvertisementRcvd > 0 })
+			if s := b.status(1).Counters; s.AddressListErrors+s.PacketLengthErrors > 0 {
+				t.Errorf("%+v: want no errors", s)
+			}
+		})
+	}
+}
+
 func TestFirewallThatRefusesAdvertsIsTold(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Test(t)
