@@ -6,20 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"syscall"
 
+	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 )
 
 // packetSocket sends frames on any link of a network namespace.
 //
-// It is one plain socket, and not a github.com/mdlayher/packet.Conn a link: that is bound to an interface that has to
-// exist, fails for good when the interface is removed and made again, and is opened on whatever thread (and namespace)
-// happens to run. This one names the interface in each send, and receives nothing (protocol 0).
-type packetSocket int
+// It is bound to no interface and receives nothing (protocol 0): each send names its link, so that an interface that is
+// removed and made again needs no other socket.
+type packetSocket struct {
+	conn *packet.Conn
+	raw  syscall.RawConn
+}
 
 // NewAnnouncer opens a packet socket in the network namespace of the calling thread and starts the goroutine that sends.
 func NewAnnouncer(log *slog.Logger) (*Announcer, error) {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	conn, err := packet.Listen(&net.Interface{}, packet.Raw, 0, nil)
 	if err != nil {
 		hint := ""
 		if errors.Is(err, unix.EPERM) {
@@ -27,14 +32,22 @@ func NewAnnouncer(log *slog.Logger) (*Announcer, error) {
 		}
 		return nil, fmt.Errorf("open packet socket for announcements: %w%s", err, hint)
 	}
-	return newAnnouncer(log, packetSocket(fd)), nil
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open packet socket for announcements: %w", err), conn.Close())
+	}
+	return newAnnouncer(log, packetSocket{conn, raw}), nil
 }
 
+// send does not wait, as [packet.Conn.WriteTo] would for a full queue: other links have their turn meanwhile.
 func (s packetSocket) send(link int, frame []byte) error {
 	to := unix.SockaddrLinklayer{Ifindex: link, Halen: 6}
 	copy(to.Addr[:], frame[:6])
 	to.Protocol = uint16(frame[12]) | uint16(frame[13])<<8 // in the byte order of the network, as it is in memory
-	err := unix.Sendto(int(s), frame, unix.MSG_DONTWAIT, &to)
+	var err error
+	if closed := s.raw.Control(func(fd uintptr) { err = unix.Sendto(int(fd), frame, unix.MSG_DONTWAIT, &to) }); closed != nil {
+		return closed
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -46,4 +59,4 @@ func (s packetSocket) send(link int, frame []byte) error {
 	return err
 }
 
-func (s packetSocket) close() error { return unix.Close(int(s)) }
+func (s packetSocket) close() error { return s.conn.Close() }
