@@ -36,7 +36,6 @@ type Options struct {
 
 // Responder refuses addresses. Its methods may be called from several goroutines.
 type Responder struct {
-	log    *slog.Logger
 	notify func(Event)
 	mech   mechanism
 	calls  chan func()
@@ -67,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Responder, error) {
 	name, detail := m.describe()
 	o.Logger.Info("refusing mechanism", "mechanism", name, "detail", detail)
 	r := &Responder{
-		log: o.Logger, notify: o.Notify, mech: m,
+		notify: o.Notify, mech: m,
 		calls: make(chan func()), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go r.run()
