@@ -86,10 +86,13 @@ func frrCommands(r Router) []string {
 }
 
 // regentConf is the routers as raw services of regent.toml: a service that neither has an owner nor refuses.
-func regentConf(node string, routers ...Router) string {
+func regentConf(node string, realtime bool, routers ...Router) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("node = %q", node)
+	if realtime {
+		line("realtime = true")
+	}
 	for i, r := range routers {
 		line("\n[[service]]")
 		line("name = \"peer%d\"", i+1)

@@ -29,6 +29,7 @@ func TestEachDaemonIsToldTheSameRouter(t *testing.T) {
 	tests := []struct {
 		name                    string
 		router                  Router
+		realtime                bool
 		keepalived, frr, regent string
 	}{
 		{
@@ -73,7 +74,7 @@ preempt = false
 `,
 		},
 		{
-			name: "v3 unicast", router: unicast,
+			name: "v3 unicast", router: unicast, realtime: true,
 			keepalived: `global_defs {
     dynamic_interfaces
 }
@@ -94,6 +95,7 @@ vrrp_instance peer1 {
 }
 `,
 			regent: `node = "a"
+realtime = true
 
 [[service]]
 name = "peer1"
@@ -198,7 +200,7 @@ authentication = { type = "PASS", password = "secret12" }
 			if diff := cmp.Diff(tt.frr, frrConf(tt.router)); tt.frr != "" && diff != "" {
 				t.Errorf("vrrpd.conf (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.regent, regentConf("a", tt.router)); diff != "" {
+			if diff := cmp.Diff(tt.regent, regentConf("a", tt.realtime, tt.router)); diff != "" {
 				t.Errorf("regent.toml (-want +got):\n%s", diff)
 			}
 		})

@@ -15,6 +15,9 @@ import (
 
 // Regent runs regent: a supervisor and its worker.
 type Regent struct {
+	// Realtime asks for real-time scheduling, which short intervals need on a busy machine.
+	Realtime bool
+
 	binary string
 	dir    string
 	node   string
@@ -30,7 +33,7 @@ func (r *Regent) Name() string { return "regent" }
 // Start implements [Daemon].
 func (r *Regent) Start(ctx context.Context, node *netlab.Node, routers ...Router) error {
 	r.node = node.Name()
-	file, err := write(r.dir, "regent.toml", regentConf(r.node, routers...))
+	file, err := write(r.dir, "regent.toml", regentConf(r.node, r.Realtime, routers...))
 	if err != nil {
 		return err
 	}
@@ -41,7 +44,7 @@ func (r *Regent) Start(ctx context.Context, node *netlab.Node, routers ...Router
 
 // Reload implements [Daemon].
 func (r *Regent) Reload(_ context.Context, routers ...Router) error {
-	if _, err := write(r.dir, "regent.toml", regentConf(r.node, routers...)); err != nil {
+	if _, err := write(r.dir, "regent.toml", regentConf(r.node, r.Realtime, routers...)); err != nil {
 		return err
 	}
 	return signal(r.cmd, unix.SIGHUP)
