@@ -58,7 +58,7 @@ func (d Discard) String() string {
 	case DiscardDestination:
 		return "it came by multicast to a unicast router, or by unicast to a multicast one"
 	case DiscardOwn:
-		return "it is our own"
+		return "it came from our own address"
 	case DiscardAuthType:
 		return "its authentication type is not the configured one"
 	case DiscardAuthData:

@@ -270,7 +270,9 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		return DiscardVRID
 	case a.Version != m.cfg.Version:
 		return DiscardVersion
-	case martian(p.Source):
+	case p.Source == m.link.Source:
+		return DiscardOwn
+	case martian(p.Source), p.Family == IPv6 && p.Destination.IsMulticast() && !p.Source.IsLinkLocalUnicast():
 		return DiscardSource
 	case p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
 		return DiscardDestination

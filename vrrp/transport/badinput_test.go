@@ -35,6 +35,7 @@ func ttlError(_ *vrrp.Counters, g *vrrp.GlobalCounters)          { g.TTLErrors++
 func versionError(_ *vrrp.Counters, g *vrrp.GlobalCounters)      { g.VersionErrors++ }
 func checksumError(_ *vrrp.Counters, g *vrrp.GlobalCounters)     { g.ChecksumErrors++ }
 func vridError(_ *vrrp.Counters, g *vrrp.GlobalCounters)         { g.VRIDErrors++ }
+func ownPacket(_ *vrrp.Counters, g *vrrp.GlobalCounters)         { g.OwnPackets++ }
 func lengthErrorOfNone(_ *vrrp.Counters, g *vrrp.GlobalCounters) { g.PacketLengthErrors++ }
 func typeError(c *vrrp.Counters, _ *vrrp.GlobalCounters)         { c.InvalidTypePktsRcvd++ }
 func lengthError(c *vrrp.Counters, _ *vrrp.GlobalCounters)       { c.PacketLengthErrors++ }
@@ -225,6 +226,8 @@ func badInputs(own4, own6 string, ownMAC [6]byte) []badInput {
 		{name: "longest IPv4 options", frame: frame{src: peer4, options: bytes.Repeat([]byte{1}, 40), message: good4()}, accept: true},
 
 		{name: "our own packet over IPv4", frame: frame{src: own4, message: message3(51, 150, 100, own4, "", vip4)}, kernel: true},
+		{name: "our own packet over IPv6", config: v6, frame: frame{src: own6, message: message3(51, 150, 100, own6, "", vip6, vip6b)},
+			counter: ownPacket, event: vrrp.DiscardOwn},
 
 		{name: "source 0.0.0.0", frame: frame{src: "0.0.0.0", message: message3(51, 150, 100, "0.0.0.0", "", vip4)}, counter: sourceError, event: vrrp.DiscardSource},
 		{name: "source ::", config: v6, frame: frame{src: "::", message: message3(51, 150, 100, "::", "", vip6, vip6b)}, counter: sourceError, event: vrrp.DiscardSource},
@@ -233,6 +236,8 @@ func badInputs(own4, own6 string, ownMAC [6]byte) []badInput {
 		{name: "loopback source", frame: frame{src: "127.0.0.1", message: message3(51, 150, 100, "127.0.0.1", "", vip4)}, kernel: true},
 		{name: "loopback source over IPv6", config: v6, frame: frame{src: "::1", message: message3(51, 150, 100, "::1", "", vip6, vip6b)}, kernel: true},
 		{name: "broadcast source", frame: frame{src: "255.255.255.255", message: message3(51, 150, 100, "255.255.255.255", "", vip4)}, kernel: true},
+		{name: "IPv6 source not link-local", config: v6, frame: frame{src: "fd99::1", message: message3(51, 150, 100, "fd99::1", "", vip6, vip6b)},
+			counter: sourceError, event: vrrp.DiscardSource},
 
 		// What is on the subnet only the kernel's routes know; peers without a common subnet are no error in themselves.
 		{name: "IPv4 source off the subnet, rp_filter 1", strict: true, frame: frame{src: "192.0.2.1", message: message3(51, 150, 100, "192.0.2.1", "", vip4)}, kernel: true},
