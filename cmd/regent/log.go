@@ -9,25 +9,32 @@ import (
 	"os"
 
 	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/event"
 )
 
-// openLog makes the logger that the configuration asks for; close gives its file back.
-func openLog(l conf.Log, stderr io.Writer) (log *slog.Logger, close func() error, err error) {
-	out, close := stderr, func() error { return nil }
+// openLog makes the logger that the configuration asks for. A slow log holds up nobody: records are queued. close writes
+// what is queued and gives the file back.
+func openLog(l conf.Log, stderr io.Writer) (log *slog.Logger, close func(), err error) {
+	out, closeFile := stderr, func() error { return nil }
 	if l.File != "" {
 		f, err := os.OpenFile(l.File, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 		if err != nil {
 			return nil, nil, fmt.Errorf("open log file: %w", err)
 		}
-		out, close = f, f.Close
+		out, closeFile = f, f.Close
 	}
 	o := &slog.HandlerOptions{Level: level(l.Level)}
+	var h slog.Handler = slog.NewTextHandler(out, o)
 	switch l.Format {
 	case conf.LogJSON:
-		return slog.New(slog.NewJSONHandler(out, o)), close, nil
+		h = slog.NewJSONHandler(out, o)
 	case conf.LogText, conf.LogJournal, conf.LogKeepalived:
 	}
-	return slog.New(slog.NewTextHandler(out, o)), close, nil
+	q := event.NewQueue(h)
+	return slog.New(q), func() {
+		q.Close()
+		closeFile() //nolint:errcheck // nothing is left to say it to
+	}, nil
 }
 
 func level(l conf.LogLevel) slog.Level {

@@ -77,7 +77,7 @@ func runSupervisor(ctx context.Context, c *cobra.Command, f runFlags) error {
 	if err != nil {
 		return failed("%v", err)
 	}
-	defer closeLog() //nolint:errcheck // nothing is left to say it to
+	defer closeLog()
 	kernel, err := takeover.Open(log)
 	if err != nil {
 		return failed("%v", err)
@@ -155,7 +155,7 @@ func runWorker(ctx context.Context, c *cobra.Command, f runFlags) error {
 	if err != nil {
 		return failed("%v", err)
 	}
-	defer closeLog() //nolint:errcheck // nothing is left to say it to
+	defer closeLog()
 	defer transport.Tune()()
 	if cfg.Realtime {
 		if err := transport.LockMemory(); err != nil {

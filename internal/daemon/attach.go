@@ -19,48 +19,85 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 		d.links[l.Name] = l
 	}
 	d.attachAll(d.routers)
-	d.restoreAddresses(c.Removed)
-	d.apply()
+	d.apply(d.restoreAddresses(c.Removed))
 	d.forget()
 }
 
 // attachAll starts the routers that can start, stops those that cannot go on, and moves those whose interface or
 // source is another one now.
 func (d *Daemon) attachAll(rs []*router) {
-	ours := d.ours()
+	choose := d.sources()
+	var move, moved []*router
+	var lost []stranded
+	var bindings []transport.Binding
 	for _, r := range rs {
 		if r.leaving || d.stopping {
 			continue
 		}
 		link := d.links[r.service.Interface]
-		src, err := source(link, &r.spec, ours)
-		if err != nil {
-			d.detach(r, err)
-			continue
+		src, err := choose(link, &r.spec)
+		switch {
+		case err != nil:
+			lost = append(lost, stranded{r, err})
+		case r.link != link.Index || r.source != src:
+			move = append(move, r)
+			bindings = append(bindings, transport.Binding{ID: r.id, Interface: link.Name, Index: link.Index,
+				Family: r.vrrp.Family, Source: src, Peers: r.vrrp.Peers})
+		case r.hardware != link.HardwareAddr:
+			r.hardware = link.HardwareAddr
+			moved = append(moved, r)
 		}
-		if r.link == link.Index && r.source == src {
-			if r.hardware != link.HardwareAddr {
-				r.hardware = link.HardwareAddr
-				d.announceHeld(d.holdings([]*router{r}))
+	}
+	if len(moved) > 0 {
+		d.announceHeld(d.holdings(moved))
+	}
+	if len(move) > 0 {
+		errs := d.loop.AttachAll(bindings)
+		for i, r := range move {
+			if errs != nil && errs[i] != nil {
+				lost = append(lost, stranded{r, errs[i]})
+				continue
 			}
-			continue
+			d.attached(r, d.links[r.service.Interface], bindings[i].Source)
 		}
-		d.attach(r, link, src)
+	}
+	if len(lost) > 0 {
+		d.detach(lost)
 	}
 }
 
-func (d *Daemon) attach(r *router, link takeover.LinkState, src netip.Addr) {
-	err := d.loop.Attach(transport.Binding{ID: r.id, Interface: link.Name, Index: link.Index, Family: r.vrrp.Family,
-		Source: src, Peers: r.vrrp.Peers})
-	if err != nil {
-		d.detach(r, err)
-		return
+// sources returns [source] that remembers: thousands of routers share a few interfaces.
+func (d *Daemon) sources() func(takeover.LinkState, *spec) (netip.Addr, error) {
+	type question struct {
+		link   string
+		family vrrp.Family
+		source netip.Addr
 	}
+	type answer struct {
+		source netip.Addr
+		err    error
+	}
+	ours := d.ours()
+	known := map[question]answer{}
+	return func(link takeover.LinkState, s *spec) (netip.Addr, error) {
+		q := question{s.service.Interface, s.vrrp.Family, s.service.Source}
+		a, ok := known[q]
+		if !ok {
+			a.source, a.err = source(link, s, ours)
+			known[q] = a
+		}
+		return a.source, a.err
+	}
+}
+
+// attached notes that a router has started on a link, or moved there.
+func (d *Daemon) attached(r *router, link takeover.LinkState, src netip.Addr) {
 	if r.link != 0 && r.link != link.Index {
 		r.held = nil // the interface that had them is gone
 	}
 	r.link, r.source, r.hardware = link.Index, src, link.HardwareAddr
 	if r.vrrp.Family == vrrp.IPv6 {
+		var err error
 		if r.forwards, err = takeover.Forwarding(link.Name); err != nil {
 			d.o.Log.Debug("read forwarding", "error", err) // only the router flag of announcements depends on it
 		}
@@ -87,42 +124,63 @@ func (d *Daemon) promote(link string) {
 	d.restore[link] = restore
 }
 
-// detach stops a router that cannot go on; why is reported once.
-func (d *Daemon) detach(r *router, why error) {
-	if d.blocked[r.id] != why.Error() {
-		d.blocked[r.id] = why.Error()
-		r.reason = why.Error()
-		d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, why), r.fields()...)
+// stranded is a router that cannot go on.
+type stranded struct {
+	router *router
+	why    error
+}
+
+// detach stops routers that cannot go on; each reason is reported once.
+func (d *Daemon) detach(list []stranded) {
+	var running []*router
+	var ids []vrrp.ID
+	for _, s := range list {
+		r := s.router
+		if r.link != 0 {
+			running = append(running, r)
+			ids = append(ids, r.id)
+			// The loop's action says so too, in a moment; the addresses go now.
+			r.state, r.releasing = vrrp.Initialize, false
+		}
+		if d.blocked[r.id] != s.why.Error() {
+			d.blocked[r.id] = s.why.Error()
+			r.reason = s.why.Error()
+			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields()...)
+		}
 	}
-	if r.link == 0 {
+	if len(running) == 0 {
 		return
 	}
-	if err := d.loop.Detach(r.id, vrrp.ReasonLink); err != nil {
-		d.o.Log.Error(fmt.Sprintf("detach: %v", err), r.fields()...)
+	if err := d.loop.DetachAll(ids, vrrp.ReasonLink); err != nil {
+		d.o.Log.Error(fmt.Sprintf("detach: %v", err))
 	}
-	// The state follows by the loop's action; the addresses go now.
-	r.state, r.releasing = vrrp.Initialize, false
-	d.apply()
-	r.link, r.source = 0, netip.Addr{}
+	d.apply(running)
+	for _, r := range running {
+		r.link, r.source = 0, netip.Addr{}
+	}
 }
 
 // restoreAddresses puts back what somebody removed from under an Active router. If the loop had slept, it steps back
 // to Backup instead: another node may be Active.
-func (d *Daemon) restoreAddresses(removed []takeover.Address) {
+func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router) {
 	if len(removed) == 0 {
-		return
+		return nil
+	}
+	gone := make(map[takeover.Address]bool, len(removed))
+	for _, a := range removed {
+		gone[a] = true
 	}
 	lost := map[*router][]netip.Prefix{}
 	for _, r := range d.routers {
-		for _, a := range removed {
-			if _, has := r.held[a]; has {
+		for a := range r.held {
+			if gone[a] {
 				delete(r.held, a)
 				lost[r] = append(lost[r], a.Prefix)
 			}
 		}
 	}
 	if len(lost) == 0 {
-		return
+		return nil
 	}
 	// An Active that slept steps down by itself as soon as the loop looks at its deadlines.
 	active := map[*router]bool{}
@@ -135,9 +193,10 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) {
 		return out
 	})
 	if err != nil {
-		return
+		return nil
 	}
 	for r, prefixes := range lost {
+		touched = append(touched, r)
 		switch {
 		case active[r] || r.releasing:
 			d.report.Report(event.AddressRestored, fmt.Sprintf("%s: somebody removed %v; put back", r.service.Name, prefixes), r.fields()...)
@@ -146,6 +205,7 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) {
 			r.state = vrrp.Backup // the loop's action says so in a moment; nothing may be put back before
 		}
 	}
+	return touched
 }
 
 // ours are all virtual addresses of this daemon.

@@ -13,10 +13,10 @@ import (
 	"github.com/regent-ha/regent/vrrp"
 )
 
-// apply brings the kernel in line with the routers' states: what is given up first, then what is taken, each in the
-// order that package takeover plans.
-func (d *Daemon) apply() {
-	c := reconcile(d.routers)
+// apply brings the kernel in line with the states of the routers that were touched: what is given up first, then what is
+// taken, each in the order that package takeover plans.
+func (d *Daemon) apply(touched []*router) {
+	c := reconcile(d.routers, touched)
 	d.perform(takeover.Give(services(c.give), takeover.Lost), c.give)
 	d.perform(takeover.Take(services(c.take)), c.take)
 }

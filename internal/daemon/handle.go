@@ -13,12 +13,15 @@ import (
 // handle takes in a batch of the loop's actions, then brings the kernel in line with it. Records are written last: a
 // slow log must not hold up an address.
 func (d *Daemon) handle(acts []vrrp.Action) {
-	var again []*router
+	var again, touched []*router
 	var records []func()
 	for _, a := range acts {
 		r := d.byID[a.ID]
 		if r == nil && a.Kind != vrrp.Discarded {
 			continue // removed meanwhile
+		}
+		if r != nil {
+			touched = append(touched, r)
 		}
 		switch a.Kind {
 		case vrrp.Enter:
@@ -34,7 +37,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		case vrrp.SendAdvert: // the loop's own
 		}
 	}
-	d.apply()
+	d.apply(unique(touched))
 	if len(again) > 0 {
 		d.announceHeld(d.holdings(again))
 	}
@@ -79,16 +82,38 @@ func (d *Daemon) discarded(r *router, a vrrp.Action) func() {
 	return func() { d.report.Report(event.AdvertDiscarded, "advert: "+a.Discard.String(), fields...) }
 }
 
-// forget drops routers that were removed from the configuration and hold nothing any more.
+// forget drops routers that were removed from the configuration and hold nothing any more. On a stop they just end with
+// the process.
 func (d *Daemon) forget() {
+	if d.stopping {
+		return
+	}
+	var gone []*router
 	kept := d.routers[:0]
 	for _, r := range d.routers {
 		if r.leaving && !r.releasing && len(r.held) == 0 {
-			d.remove(r)
+			gone = append(gone, r)
 			continue
 		}
 		kept = append(kept, r)
 	}
+	if len(gone) == 0 {
+		return
+	}
 	clear(d.routers[len(kept):])
 	d.routers = kept
+	d.remove(gone)
+}
+
+// unique leaves every router out but its first mention.
+func unique(rs []*router) []*router {
+	seen := make(map[*router]bool, len(rs))
+	out := rs[:0]
+	for _, r := range rs {
+		if !seen[r] {
+			seen[r] = true
+			out = append(out, r)
+		}
+	}
+	return out
 }

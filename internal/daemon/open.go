@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/takeover"
@@ -73,10 +74,12 @@ func (d *Daemon) begin() error {
 		hold = afterCrash
 		d.report.Report(event.AfterCrash, "started again after a crash: nobody is pre-empted for a minute")
 	}
+	services := make([]*conf.Service, len(d.cfg.Services))
 	for i := range d.cfg.Services {
-		if err := d.create(&d.cfg.Services[i], hold); err != nil {
-			return err
-		}
+		services[i] = &d.cfg.Services[i]
+	}
+	if err := d.create(services, hold); err != nil {
+		return err
 	}
 	if d.respond.Mechanism() == "kernel" {
 		d.report.Report(event.RefusalKernel, "nftables cannot be used: "+d.respond.Detail())

@@ -32,36 +32,41 @@ func (r *router) wants() []takeover.Address {
 	return out
 }
 
-// reconcile compares what routers want with what they hold. An address that one router gives up and another wants
-// stays on the interface.
-func reconcile(routers []*router) changes {
+// reconcile compares what routers want with what they hold, for those that were touched. An address that one router
+// gives up and any other wants stays on the interface.
+func reconcile(all, touched []*router) changes {
 	var c changes
-	wanted := map[takeover.Address]int{}
-	for _, r := range routers {
-		for _, a := range r.wants() {
-			wanted[a]++
+	var spare []holding
+	for _, r := range touched {
+		wants := r.wants()
+		mine := make(map[takeover.Address]bool, len(wants))
+		for _, a := range wants {
+			mine[a] = true
 			if _, has := r.held[a]; !has {
 				c.take = append(c.take, holding{r, a})
 			}
 		}
-	}
-	for _, r := range routers {
-		if len(r.held) == 0 {
-			continue
-		}
-		mine := map[takeover.Address]bool{}
-		for _, a := range r.wants() {
-			mine[a] = true
-		}
 		for a := range r.held {
-			switch {
-			case mine[a]:
-			case wanted[a] > 0:
-				delete(r.held, a) // another router takes it over
-			default:
-				c.give = append(c.give, holding{r, a})
+			if !mine[a] {
+				spare = append(spare, holding{r, a})
 			}
 		}
+	}
+	if len(spare) == 0 {
+		return c
+	}
+	wanted := map[takeover.Address]bool{}
+	for _, r := range all {
+		for _, a := range r.wants() {
+			wanted[a] = true
+		}
+	}
+	for _, h := range spare {
+		if wanted[h.address] {
+			delete(h.router.held, h.address) // another router takes it over
+			continue
+		}
+		c.give = append(c.give, h)
 	}
 	return c
 }

@@ -64,7 +64,7 @@ func TestReconcileBringsAddressesInLineWithStates(t *testing.T) {
 			[]*router{testRouter(vrrp.Backup, a).holds(on(2, a)...), testRouter(vrrp.Active, a)}, on(2, a), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := reconcile(c.routers)
+			got := reconcile(c.routers, c.routers)
 			if diff := cmp.Diff(c.take, addressesOrNil(got.take), cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("take (-want +got):\n%s", diff)
 			}

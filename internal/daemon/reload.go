@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -40,8 +41,7 @@ func (d *Daemon) reload() {
 	d.cfg = next
 	count := map[conf.ChangeKind]int{}
 	gone := map[string]bool{}
-	var updated []*router
-	var fresh []*conf.Service
+	var fresh, stay []*conf.Service
 	for _, s := range c.Services {
 		count[s.Kind]++
 		switch s.Kind {
@@ -52,7 +52,7 @@ func (d *Daemon) reload() {
 			case had && !takes:
 				gone[s.Name] = true
 			case had:
-				updated = append(updated, d.update(s.New)...)
+				stay = append(stay, s.New)
 			case takes:
 				fresh = append(fresh, s.New)
 			}
@@ -62,21 +62,20 @@ func (d *Daemon) reload() {
 			fresh = append(fresh, s.New)
 		}
 	}
+	updated := d.update(stay)
 	var leave []*router
 	for _, r := range d.routers {
 		if gone[r.service.Name] && !r.leaving {
 			leave = append(leave, r)
 		}
 	}
-	for _, s := range fresh {
-		if err := d.create(s, 0); err != nil {
-			d.o.Log.Error(fmt.Sprintf("reload: %v", err))
-		}
+	if err := d.create(fresh, 0); err != nil {
+		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
 	d.guard()
 	d.release(leave)
 	d.attachAll(d.routers)
-	d.apply()
+	d.apply(d.routers)
 	d.refresh(updated)
 	d.limit()
 	d.report.Report(event.Reloaded, "a new configuration is in force", "added", count[conf.Added], "removed", count[conf.Removed],
@@ -88,30 +87,35 @@ func (d *Daemon) has(name string) bool {
 	return slices.ContainsFunc(d.routers, func(r *router) bool { return r.service.Name == name && !r.leaving })
 }
 
-// update gives the routers of a service their new settings in place, and returns those that really changed. A change
-// outside of the service (of a node, say) may change its plan, so each is looked at.
-func (d *Daemon) update(s *conf.Service) []*router {
-	byFamily := map[vrrp.Family]spec{}
-	for _, sp := range specs(d.cfg, s, 0) {
-		byFamily[sp.vrrp.Family] = sp
+// update gives the routers of services their new settings in place, in one visit to the loop, and returns those that
+// really changed. A change outside of a service (of a node, say) may change its plan, so each is looked at.
+func (d *Daemon) update(services []*conf.Service) []*router {
+	byName := make(map[string]map[vrrp.Family]spec, len(services))
+	for _, s := range services {
+		byName[s.Name] = map[vrrp.Family]spec{}
+		for _, sp := range specs(d.cfg, s, 0) {
+			byName[s.Name][sp.vrrp.Family] = sp
+		}
 	}
-	var out []*router
+	var changed []*router
 	for _, r := range d.routers {
-		if r.service.Name != s.Name || r.leaving {
+		sp, stays := byName[r.service.Name][r.vrrp.Family]
+		if !stays || r.leaving {
 			continue
 		}
-		sp := byFamily[r.vrrp.Family] // a change of families is a restart
 		sp.vrrp.Leader, sp.vrrp.Hold = r.vrrp.Leader, r.vrrp.Hold
-		if !reflect.DeepEqual(sp, r.spec) {
-			r.spec = sp
-			out = append(out, r)
+		if reflect.DeepEqual(sp, r.spec) {
+			r.service = sp.service
+			continue
 		}
+		r.spec = sp
+		changed = append(changed, r)
 	}
-	if len(out) == 0 {
+	if len(changed) == 0 {
 		return nil
 	}
 	err := d.loop.Do(func(now vrrp.Time, v *vrrp.Router, acts []vrrp.Action) []vrrp.Action {
-		for _, r := range out {
+		for _, r := range changed {
 			acts = v.Update(now, r.id, r.vrrp, acts)
 		}
 		return acts
@@ -119,7 +123,7 @@ func (d *Daemon) update(s *conf.Service) []*router {
 	if err != nil {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
-	return out
+	return changed
 }
 
 // refresh brings serving, announcing and the last will of changed routers in line.
@@ -144,41 +148,59 @@ func (d *Daemon) refresh(rs []*router) {
 	d.bequeath(hs)
 }
 
-// create makes the routers of a service; hold is for a start after a crash.
-func (d *Daemon) create(s *conf.Service, hold time.Duration) error {
-	leader := vrrp.ID(0)
-	for _, sp := range specs(d.cfg, s, hold) {
-		d.lastID++
-		r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
-		r.vrrp.Leader = leader
-		var err error
-		if e := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
-			err = v.Add(r.id, r.vrrp)
-			return out
-		}); e != nil {
-			err = e
-		}
-		if err != nil {
-			return fmt.Errorf("service %q: %w", s.Name, err)
-		}
-		d.routers = append(d.routers, r)
-		d.byID[r.id] = r
-		if sp.vrrp.Family == vrrp.IPv4 {
-			leader = r.id
+// create makes the routers of services, all in one visit to the loop; hold is for a start after a crash.
+func (d *Daemon) create(services []*conf.Service, hold time.Duration) error {
+	var fresh []*router
+	for _, s := range services {
+		leader := vrrp.ID(0)
+		for _, sp := range specs(d.cfg, s, hold) {
+			d.lastID++
+			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
+			r.vrrp.Leader = leader
+			leader = r.id // the IPv6 side, which comes second, moves with the IPv4 side
+			fresh = append(fresh, r)
 		}
 	}
-	return nil
+	var errs []error
+	err := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+		for _, r := range fresh {
+			if err := v.Add(r.id, r.vrrp); err != nil {
+				errs = append(errs, fmt.Errorf("service %q: %w", r.service.Name, err))
+				r.id = 0
+			}
+		}
+		return out
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range fresh {
+		if r.id != 0 {
+			d.routers = append(d.routers, r)
+			d.byID[r.id] = r
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// remove forgets a router.
-func (d *Daemon) remove(r *router) {
-	err := d.loop.Detach(r.id, vrrp.ReasonShutdown)
+// remove forgets routers.
+func (d *Daemon) remove(rs []*router) {
+	ids := make([]vrrp.ID, len(rs))
+	for i, r := range rs {
+		ids[i] = r.id
+		delete(d.byID, r.id)
+		delete(d.blocked, r.id)
+	}
+	err := d.loop.DetachAll(ids, vrrp.ReasonShutdown)
 	if err == nil {
-		err = d.loop.Do(func(now vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action { return v.Remove(now, r.id, out) })
+		err = d.loop.Do(func(now vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+			for _, id := range ids {
+				out = v.Remove(now, id, out)
+			}
+			return out
+		})
 	}
 	if err != nil {
-		d.o.Log.Error(fmt.Sprintf("remove: %v", err), r.fields()...)
+		d.o.Log.Error(fmt.Sprintf("remove: %v", err))
 	}
-	delete(d.byID, r.id)
-	delete(d.blocked, r.id)
 }

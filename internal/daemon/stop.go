@@ -41,7 +41,7 @@ func (d *Daemon) release(rs []*router) {
 	}
 	d.perform(takeover.Give(services(active), takeover.Planned), active)
 	d.sendRelease(rest)
-	d.apply()
+	d.apply(rs)
 	d.forget()
 }
 
