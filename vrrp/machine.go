@@ -22,6 +22,7 @@ type machine struct {
 	priority  Priority      // in force
 	interval  time.Duration // Active_Adver_Interval: of the Active last heard, else our own
 	deadline  Time          // Active: next advert; Backup: Active_Down_Timer; releasing: when to stop waiting for an heir
+	due       Time          // the deadline that its place in the heap is by
 	index     int           // in the heap
 	releasing bool
 	started   bool // Up was called once

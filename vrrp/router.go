@@ -378,7 +378,7 @@ func (r *Router) Len() int { return len(r.machines) }
 type deadlines []*machine
 
 func (q deadlines) Len() int           { return len(q) }
-func (q deadlines) Less(i, j int) bool { return q[i].deadline < q[j].deadline }
+func (q deadlines) Less(i, j int) bool { return q[i].due < q[j].due }
 func (q deadlines) Swap(i, j int)      { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
 
 // Push is heap.Interface's.
@@ -398,8 +398,10 @@ func (q *deadlines) Pop() any {
 	return m
 }
 
-// set puts a machine where its deadline belongs.
+// set puts a machine where its deadline belongs. A call may change the deadlines of a whole group: the heap goes by due, which
+// changes here alone, since it can put right one machine at a time.
 func (q *deadlines) set(m *machine) {
+	m.due = m.deadline
 	switch {
 	case m.deadline == Never:
 		q.drop(m)
