@@ -30,17 +30,18 @@ test: setup build check ## everything that is not a timing
 	@CGO_ENABLED=1 $(GO) test -race -short -shuffle=on -timeout 10m $(RACE) 
 
 # Packages whose tests need no network and few seconds; the race detector needs a C compiler, which setup provides.
-RACE := ./vrrp ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe
+RACE := ./vrrp/... ./takeover ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe ./internal/daemon
 
 proof: setup build ## the timed and long tests, with a report
 	@mkdir -p $(ARTIFACTS)
 	@REGENT_PROOF=1 REGENT_REQUIRE_NETWORK=1 $(GO) test -v -count=1 -timeout 60m -run 'Proof' -artifacts -outputdir $(ARTIFACTS) ./... \
 		| tee $(ARTIFACTS)/proof.txt | grep -Ev '^(\?|ok .*no tests to run|testing: warning)'
 
-check: ## gofmt, vet, staticcheck
+check: ## gofmt, vet, staticcheck, direction of imports
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed: $$bad"; exit 1; fi
 	@$(GO) vet ./...
 	@$(GO) run $(STATICCHECK) -checks all ./...
+	@$(GO) test ./internal/layers
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each
 	@for pkg in $$($(GO) list ./...); do \

@@ -87,6 +87,19 @@ func (c *client) wait(ctx context.Context, since time.Time, match func(attempt) 
 	}
 }
 
+// served counts the attempts begun in a stretch of time that the service answered.
+func (c *client) served(from, to time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, a := range c.attempts {
+		if a.err == nil && !a.start.Before(from) && a.start.Before(to) {
+			n++
+		}
+	}
+	return n
+}
+
 // greet connects and reads the greeting.
 func greet(ctx context.Context, node *netlab.Node, address string) (string, error) {
 	conn, err := node.Dial(ctx, "tcp", address)

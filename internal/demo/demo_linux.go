@@ -164,6 +164,7 @@ func (r *run) observe(ctx context.Context, s *Scenario, t0 time.Time, quiet *idl
 		detail = fmt.Sprintf("the client's connection to %s: %v", first, cause(a.err))
 	}
 	r.step(s, t0, FirstError, a.end, err, detail)
+	s.silent = r.first.served(t0, a.end) == 0
 	moved, err := r.second.wait(ctx, a.end, servedBy("db2"))
 	r.step(s, t0, SecondAddress, moved.end, err, fmt.Sprintf("the client is served on %s by %s", second, moved.server))
 	// The idle client is silent until well after the takeover; then it speaks, as a client would some day.

@@ -40,6 +40,10 @@ func (s Scenario) panel() picture.Panel {
 	returned := at[OwnerReturned]
 	end := returned + 150*time.Millisecond
 	gone := picture.Phase{From: 0, To: returned, Kind: picture.Down, Label: "lost"}
+	between := picture.Phase{From: 0, To: at[FirstError], Kind: picture.Serve, Label: "still served"}
+	if s.silent {
+		between.Kind, between.Label = picture.Silent, "no answer yet"
+	}
 	answered := picture.Phase{From: at[FirstError], To: returned, Kind: picture.Refuse, Label: "refused: " + heir + " answers"}
 	return picture.Panel{
 		Title: s.Name, Origin: detail[OwnerLost], Break: 400 * time.Millisecond,
@@ -52,8 +56,7 @@ func (s Scenario) panel() picture.Panel {
 				Events: []picture.Event{{At: at[Inherited], Kind: picture.Note, Label: "inherited"}}},
 			{Name: "client, " + first, Detail: "a connection each 5 ms", Phases: []picture.Phase{
 				{From: before, To: 0, Kind: picture.Serve, Label: "served"},
-				{From: 0, To: at[FirstError], Kind: picture.Silent, Label: "no answer yet"},
-				answered, {From: returned, To: end, Kind: picture.Serve, Label: "served"}},
+				between, answered, {From: returned, To: end, Kind: picture.Serve, Label: "served"}},
 				Events: []picture.Event{
 					{At: at[FirstError], Kind: picture.Refuse, Label: "first error"},
 					{At: at[IdleReset], Kind: picture.Note, Label: "idle connection reset"}}},

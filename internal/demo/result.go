@@ -14,6 +14,8 @@ type Result struct {
 type Scenario struct {
 	Name  string `json:"name"` // cut | killed | stopped
 	Steps []Step `json:"steps"`
+
+	silent bool // nobody answered between the fault and the first error
 }
 
 // Step is one thing that must be observed after the fault.
