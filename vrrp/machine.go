@@ -33,6 +33,8 @@ type machine struct {
 	peerPrio  Priority
 	answered  Time       // last immediate advert
 	announced Time       // when the rate of Announce is back to nothing
+	opposer   netip.Addr // alone: a worse Active, and when it was first heard
+	opposed   Time
 	rival     netip.Addr // a second Active that was heard and not yet announced against
 	rivalPrio Priority
 	noted     [discards]Time
@@ -75,7 +77,7 @@ func (m *machine) late(now Time) bool {
 // enter changes the state.
 func (m *machine) enter(now Time, to State, why Reason, out []Action) []Action {
 	from := m.state
-	m.state, m.rival = to, netip.Addr{}
+	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
 		m.settled = true
@@ -291,6 +293,20 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 // alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.
 func (m *machine) alone() bool { return m.leader != nil && !m.follows() }
 
+// givesWay reports whether a follower that is Active without its leader leaves the place to another Active: to a better one at
+// once, to a worse one if that stays. A worse one that is alone too gives way itself when it hears the answer; if both did at
+// once, nobody would be left, again and again.
+func (m *machine) givesWay(now Time, a *Advert, src netip.Addr) bool {
+	if a.Priority > m.priority || a.Priority == m.priority && m.link.Source.Less(src) {
+		return true
+	}
+	if heard := now.Sub(m.opposed); m.opposer == src && heard <= 3*max(m.cfg.Interval, a.Interval) {
+		return heard >= m.cfg.Interval/2
+	}
+	m.opposer, m.opposed = src, now
+	return false
+}
+
 // learn adopts the interval of the Active (version 3).
 func (m *machine) learn(a *Advert) {
 	if a.Version == 3 {
@@ -303,7 +319,7 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 	case a.Priority == Release:
 		m.deadline = now.Add(m.cfg.Interval)
 		return m.send(m.priority, out)
-	case m.alone():
+	case m.alone() && m.givesWay(now, a, src):
 		return m.yield(now, a, src, ReasonGroup, out)
 	case a.Priority > m.priority:
 		if m.follows() {
