@@ -21,6 +21,7 @@ type machine struct {
 
 	priority  Priority      // in force
 	interval  time.Duration // Active_Adver_Interval: of the Active last heard, else our own
+	told      time.Duration // the interval in our last advert, which Backups go by
 	deadline  Time          // Active: next advert; Backup: Active_Down_Timer; releasing: when to stop waiting for an heir
 	due       Time          // the deadline that its place in the heap is by
 	index     int           // in the heap
@@ -139,6 +140,8 @@ func (m *machine) send(p Priority, out []Action) []Action {
 	m.counters.AdvertisementSent++
 	if p == Release {
 		m.counters.PriorityZeroPktsSent++
+	} else {
+		m.told = m.cfg.Interval
 	}
 	return append(out, Action{ID: m.id, Kind: SendAdvert, Priority: p})
 }
@@ -204,7 +207,8 @@ func (m *machine) release(now Time, out []Action) []Action {
 	if m.state != Active {
 		return m.shut(now, ReasonShutdown, out)
 	}
-	down := m.down()
+	interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
+	down := 3*interval + skew(m.cfg.Version, m.priority, interval)
 	followers := m.followers
 	m.followers = nil
 	out = m.shut(now, ReasonShutdown, out)
