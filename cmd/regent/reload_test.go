@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,4 +201,39 @@ func TestPlannedStopKeepsAnsweringUntilTheHeirIsHeard(t *testing.T) {
 	if zero != 2 {
 		t.Errorf("%d adverts with priority 0, want one a family", zero)
 	}
+}
+
+// A service that gets another VRID is released and started anew; what is removed takes its refuse elements along.
+func TestReloadRestartsAServiceAndForgetsARemovedOne(t *testing.T) {
+	t.Parallel()
+	_, db1, db2 := pair(t)
+	elements := func() int {
+		out, err := db1.Run(context.Background(), "nft", "list", "table", "inet", "regent")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(out, virtual) + strings.Count(out, virtual6)
+	}
+	db1.until("serving", 2*time.Second, func() bool { return elements() > 0 })
+	moved := strings.Replace(orders, "virtual_router_id = 51", "virtual_router_id = 61", 1)
+	for _, h := range []*host{db1, db2} {
+		h.configure(moved)
+		h.reload()
+	}
+	db1.until("active with the new VRID", 5*time.Second, func() bool {
+		v, ok := db1.service("orders", "ipv4")
+		w, ok6 := db1.service("orders", "ipv6")
+		return ok && ok6 && v.VirtualRouterID == 61 && v.State == "active" && w.State == "active" && db1.holds(virtual) && db1.holds(virtual6)
+	})
+	db2.is("orders", "ipv4", "backup")
+	db1.configure(steady)
+	db1.reload()
+	db1.until("free of orders", 5*time.Second, func() bool {
+		_, still := db1.service("orders", "ipv4")
+		return !still && !db1.holds(virtual) && !db1.holds(virtual6)
+	})
+	if n := elements(); n != 0 {
+		t.Errorf("%d elements of a removed service are left", n)
+	}
+	db2.is("orders", "ipv4", "active")
 }

@@ -43,6 +43,7 @@ type Daemon struct {
 	watch    *takeover.Watcher
 	announce *takeover.Announcer
 	respond  *responder.Responder
+	recorder *recorder
 
 	routers []*router
 	byID    map[vrrp.ID]*router

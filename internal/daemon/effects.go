@@ -19,6 +19,9 @@ func (d *Daemon) apply(touched []*router) {
 	c := reconcile(d.routers, touched)
 	d.perform(takeover.Give(services(c.give), takeover.Lost), c.give)
 	d.perform(takeover.Take(services(c.take)), c.take)
+	if len(c.give)+len(c.take) > 0 {
+		d.remember()
+	}
 }
 
 // services are the holdings as the plan wants to know them.

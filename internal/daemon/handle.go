@@ -103,6 +103,7 @@ func (d *Daemon) forget() {
 	clear(d.routers[len(kept):])
 	d.routers = kept
 	d.remove(gone)
+	d.guard() // their refuse elements go with them
 }
 
 // unique leaves every router out but its first mention.

@@ -19,6 +19,9 @@ import (
 
 // open opens the kernel's side of everything. What was opened is closed by [Daemon.close], also after an error.
 func (d *Daemon) open(ctx context.Context) (err error) {
+	d.recorder = newRecorder(d.o.StateDir, func(err error) {
+		d.o.Log.Warn("the record of addresses cannot be written; a kernel before 5.18 would not know what a crash leaves", "error", err)
+	})
 	if d.loop, err = transport.New(transport.Options{Logger: d.o.Log}); err != nil {
 		return err
 	}
@@ -56,6 +59,7 @@ func (d *Daemon) close() error {
 		}
 		errs = append(errs, d.kernel.Close())
 	}
+	d.recorder.close()
 	if d.stopping {
 		d.report.Report(event.Stopped, "stopped")
 		d.o.Parent.Farewell()
@@ -102,6 +106,21 @@ func (d *Daemon) removeLeftovers() error {
 	if err != nil {
 		return fmt.Errorf("look for addresses of an earlier run: %w", err)
 	}
+	records, err := readRecord(d.o.StateDir)
+	if err != nil { // the leases end what it would have told of
+		d.o.Log.Warn("the record of addresses cannot be read", "error", err)
+	}
+	if len(records) > 0 {
+		links, err := d.kernel.Links()
+		if err != nil {
+			return fmt.Errorf("look for addresses of an earlier run: %w", err)
+		}
+		for _, a := range takeover.Recorded(links, records) {
+			if !slices.Contains(left, a) {
+				left = append(left, a)
+			}
+		}
+	}
 	if d.afterCrash() {
 		ours := map[netip.Addr]bool{}
 		for _, s := range d.cfg.Services {
@@ -125,8 +144,14 @@ func (d *Daemon) removeLeftovers() error {
 // guard makes the refuse elements those of the configuration.
 func (d *Daemon) guard() {
 	var ts []responder.Target
+	seen := map[netip.Addr]bool{} // a service that is restarted has two routers for a while
 	for _, r := range d.routers {
-		ts = append(ts, r.targets()...)
+		for _, t := range r.targets() {
+			if !seen[t.Address] {
+				seen[t.Address] = true
+				ts = append(ts, t)
+			}
+		}
 	}
 	if err := d.respond.SetRefused(ts); err != nil {
 		d.report.Report(event.RefusalFailed, fmt.Sprintf("refuse: %v", err))

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/regent-ha/regent/takeover"
+)
+
+// recordName is the file in the state directory that says which addresses this daemon installed. Kernels before 5.18 do
+// not show the mark on an address; there the next run knows by this file what this one left.
+const recordName = "addresses.json"
+
+// recorder keeps the file up to date from a goroutine of its own: a slow or full disk holds up nobody.
+type recorder struct {
+	path   string
+	failed func(error)
+
+	mu      sync.Mutex
+	pending []takeover.Record
+	dirty   bool
+	wake    chan struct{}
+	done    chan struct{}
+	closed  bool
+}
+
+// newRecorder starts a recorder; failed is told, once in a row, that the file cannot be written.
+func newRecorder(dir string, failed func(error)) *recorder {
+	r := &recorder{path: filepath.Join(dir, recordName), failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go r.run()
+	return r
+}
+
+// readRecord returns what an earlier run wrote; a file that is not there says nothing.
+func readRecord(dir string) ([]takeover.Record, error) {
+	b, err := os.ReadFile(filepath.Join(dir, recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var records []takeover.Record
+	if err := json.Unmarshal(b, &records); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recordName), err)
+	}
+	return records, nil
+}
+
+// write replaces what the file says, soon. Only the latest counts.
+func (r *recorder) write(records []takeover.Record) {
+	r.mu.Lock()
+	r.pending, r.dirty = records, true
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *recorder) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recorder) run() {
+	defer close(r.done)
+	failing := false
+	for range r.wake {
+		r.mu.Lock()
+		records, dirty, closed := r.pending, r.dirty, r.closed
+		r.pending, r.dirty = nil, false
+		r.mu.Unlock()
+		if dirty {
+			err := r.store(records)
+			if err != nil && !failing {
+				r.failed(err)
+			}
+			failing = err != nil
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+func (r *recorder) store(records []takeover.Record) error {
+	if records == nil {
+		records = []takeover.Record{}
+	}
+	b, err := json.Marshal(records)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(r.path, b, 0o644)
+}
+
+// close writes what is pending and ends the goroutine.
+func (r *recorder) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.poke()
+	<-r.done
+}
+
+// remember writes down which addresses this daemon holds.
+func (d *Daemon) remember() {
+	hs := d.holdings(d.routers)
+	records := make([]takeover.Record, len(hs))
+	for i, h := range hs {
+		records[i] = takeover.Record{Prefix: h.address.Prefix, Interface: h.router.service.Interface, Leased: true}
+	}
+	d.recorder.write(records)
+}
