@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -20,6 +21,9 @@ import (
 // not show the mark on an address; there the next run knows by this file what this one left.
 const recordName = "addresses.json"
 
+// recordEvery is how often the file is written at most.
+const recordEvery = 100 * time.Millisecond
+
 // recorder keeps the file up to date from a goroutine of its own: a slow or full disk holds up nobody.
 type recorder struct {
 	path   string
@@ -29,13 +33,14 @@ type recorder struct {
 	pending []takeover.Record
 	dirty   bool
 	wake    chan struct{}
+	closing chan struct{}
 	done    chan struct{}
 	closed  bool
 }
 
 // newRecorder starts a recorder; failed is told, once in a row, that the file cannot be written.
 func newRecorder(dir string, failed func(error)) *recorder {
-	r := &recorder{path: filepath.Join(dir, recordName), failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &recorder{path: filepath.Join(dir, recordName), failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	go r.run()
 	return r
 }
@@ -75,6 +80,10 @@ func (r *recorder) run() {
 	defer close(r.done)
 	failing := false
 	for range r.wake {
+		select {
+		case <-time.After(recordEvery):
+		case <-r.closing:
+		}
 		r.mu.Lock()
 		records, dirty, closed := r.pending, r.dirty, r.closed
 		r.pending, r.dirty = nil, false
@@ -111,6 +120,7 @@ func (r *recorder) close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	close(r.closing)
 	r.poke()
 	<-r.done
 }

@@ -13,6 +13,9 @@ import (
 // queueLimit is how many records may wait for a slow log; beyond it they are counted and left out.
 const queueLimit = 1 << 16
 
+// gather is how long records wait for each other. When a thousand services change at once, their addresses come first.
+const gather = 20 * time.Millisecond
+
 // Queue is a [slog.Handler] in front of another one: a record is written by a goroutine of the queue, so that a slow log
 // (a console, a full disk) holds up nobody. The time of a record is that of its call.
 type Queue struct {
@@ -26,6 +29,7 @@ type queue struct {
 	lost    int
 	closed  bool
 	wake    chan struct{}
+	closing chan struct{}
 	done    chan struct{}
 }
 
@@ -36,7 +40,7 @@ type item struct {
 
 // NewQueue starts a queue in front of next. [Queue.Close] ends it.
 func NewQueue(next slog.Handler) *Queue {
-	q := &Queue{queue: &queue{wake: make(chan struct{}, 1), done: make(chan struct{})}, next: next}
+	q := &Queue{queue: &queue{wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}, next: next}
 	go q.run()
 	return q
 }
@@ -74,6 +78,10 @@ func (q *queue) poke() {
 func (q *queue) run() {
 	defer close(q.done)
 	for range q.wake {
+		select {
+		case <-time.After(gather):
+		case <-q.closing:
+		}
 		for {
 			q.mu.Lock()
 			batch, lost, closed := q.waiting, q.lost, q.closed
@@ -97,11 +105,12 @@ func (q *queue) run() {
 	}
 }
 
-// Close writes what waits and ends the queue. Records that come later are lost.
+// Close writes what waits and ends the queue; it is called once. Records that come later are lost.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
+	close(q.closing)
 	q.poke()
 	<-q.done
 }
