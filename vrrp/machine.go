@@ -70,8 +70,12 @@ func (m *machine) down() time.Duration { return 3*m.interval + m.skew() }
 // follows reports whether the leader decides for this machine: it takes part.
 func (m *machine) follows() bool { return m.leader != nil && m.leader.state != Initialize }
 
-// late reports whether the caller slept through more than the Active_Down_Interval.
+// late reports whether the caller slept through more than the Active_Down_Interval. A leader judges for its followers: one
+// that stepped back alone would wait for a leader that never moves.
 func (m *machine) late(now Time) bool {
+	if m.follows() {
+		return m.leader.late(now)
+	}
 	return m.state != Initialize && m.deadline != Never && now.Sub(m.deadline) > m.down()
 }
 
