@@ -74,7 +74,7 @@ func (m *machine) follows() bool { return m.leader != nil && m.leader.state != I
 // that stepped back alone would wait for a leader that never moves.
 func (m *machine) late(now Time) bool {
 	if m.follows() {
-		return m.leader.late(now)
+		return m.state == Active && m.leader.late(now)
 	}
 	return m.state != Initialize && m.deadline != Never && now.Sub(m.deadline) > m.down()
 }

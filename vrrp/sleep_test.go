@@ -36,10 +36,17 @@ func TestFollowerIsLateWithItsLeaderOnly(t *testing.T) {
 			t.Errorf("virtual router %d is %s after the sleep, want %s", id, s.State, want)
 		}
 	}
-	r.Expire(now.Add(time.Minute), nil)
+	now = now.Add(time.Minute)
+	src, dst = netip.MustParseAddr("fe80::2"), IPv6.Group()
+	for range 3 { // what waited in the IPv6 socket is read first
+		r.Receive(now, Packet{Interface: 1, Family: IPv6, Source: src, Destination: dst, TTL: 255, Message: AppendMessage(nil, &follower, Owner, src, dst)}, nil)
+	}
+	r.Expire(now, nil)
 	for id, want := range map[ID]State{1: Backup, 2: Backup} {
 		if s, _ := r.Status(id); s.State != want {
 			t.Errorf("virtual router %d is %s after a sleep that was too long for both, want %s", id, s.State, want)
+		} else if s.Counters.LateWakeups != 1 {
+			t.Errorf("virtual router %d woke late %d times, want 1", id, s.Counters.LateWakeups)
 		}
 	}
 }
