@@ -184,6 +184,24 @@ func (n *Node) Stop() {
 	n.settle()
 }
 
+// Release hands one service over as planned. [Node.RouterUp] brings it back.
+func (n *Node) Release(s Service) {
+	if n.condition != Running {
+		return
+	}
+	n.event("vr%d is released", s.VRID)
+	for _, id := range s.IDs() {
+		n.up[id-1] = false
+	}
+	n.changed()
+	n.Do(func(now vrrp.Time, r Core, out []vrrp.Action) []vrrp.Action {
+		for _, id := range s.IDs() {
+			out = r.Release(now, id, out)
+		}
+		return out
+	})
+}
+
 // Reload gives virtual routers of a service other settings in place. A paused daemon cannot be asked; one that is off reads
 // them when it starts.
 func (n *Node) Reload(s Service, change func(*vrrp.Config)) {

@@ -18,7 +18,7 @@ func (j *Judge) Quiet(group []int) time.Duration {
 	for g := range c.Nodes {
 		for i := range c.Routers() {
 			id := vrrp.ID(i + 1)
-			down := j.longestDown(id)
+			down := max(j.longestDown(id), j.longestDown(c.root(id))) // a family may have missed what the other has heard
 			if j.members(g, id) > 0 {
 				longest = max(longest, down)
 			}

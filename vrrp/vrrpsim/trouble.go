@@ -45,11 +45,11 @@ func (p *player) fault() {
 	c, l := p.c, &p.c.LAN
 	n := pick(p.rng, c.Nodes...)
 	s := pick(p.rng, p.services...)
-	switch what := p.rng.IntN(26); {
+	switch what := p.rng.IntN(27); {
 	case what < 3 && n.condition == Running:
 		p.did("pause")
 		n.Pause()
-		p.later(p.upTo(pick(p.rng, p.scale, 5*p.scale, 6*p.largest)), n.Wake)
+		p.later(pick(p.rng, p.upTo(5*p.scale), p.upTo(6*p.largest), p.edgeOfLate(n)), n.Wake)
 	case what < 3:
 		p.did("wake")
 		n.Wake()
@@ -108,6 +108,9 @@ func (p *player) fault() {
 		c.Note("partition %v", group)
 		l.Partition(group)
 	case what < 23:
+		p.did("release")
+		n.Release(s)
+	case what < 24:
 		p.did("heal")
 		c.Note("healed")
 		l.Heal()
@@ -116,6 +119,12 @@ func (p *player) fault() {
 		l.Loss = pick(p.rng, 0, 0.1, 0.3, 0.6, 0.95)
 		c.Note("%.0f%% loss", l.Loss*100)
 	}
+}
+
+// edgeOfLate is a sleep that is almost too long, or just.
+func (p *player) edgeOfLate(n *Node) time.Duration {
+	s := n.Status(pick(p.rng, pick(p.rng, p.services...).IDs()...))
+	return s.ActiveDownInterval + p.upTo(2*s.ActiveInterval)
 }
 
 // reload changes settings in place.
