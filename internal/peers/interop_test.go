@@ -114,6 +114,7 @@ func (m matrix) play(t *testing.T, sc scenario, proto protocol, daemons map[stri
 			t.Logf("the machine was late by %s at worst", round(stalled))
 			return c
 		}
+		m.report.repeat()
 		t.Logf("attempt %d does not count, since the machine stood still for %s; %d faults, first: %s",
 			attempt, round(stalled), len(faults), faults[0])
 	}
@@ -121,14 +122,14 @@ func (m matrix) play(t *testing.T, sc scenario, proto protocol, daemons map[stri
 
 // cell picks the figures of the report.
 func (sc scenario) cell(s *segment, verdicts []Verdict) (c cell) {
-	for i, v := range verdicts {
+	for _, v := range verdicts {
 		if v.Event == sc.figure {
 			c.figure = sc.column(v)
 		}
-		if v.Left > 0 {
-			st := s.run.Stretches[i]
-			c.left, c.stayed = v.Left, st.To.Sub(st.From)-v.Left < 10*watchEvery
-		}
+		c.left = max(c.left, v.Left)
+	}
+	for _, n := range s.watcher.Last().Left {
+		c.stayed = c.stayed || n > 0
 	}
 	return c
 }

@@ -132,7 +132,7 @@ func faults() []fault {
 			hit:  func(s *inheritance) error { return s.a.SignalWorker(unix.SIGSTOP) },
 			undo: again,
 			judge: func(s *inheritance, f figures) []bounded {
-				limit := max(s.routerA.DownInterval(s.routerA.Interval), heartbeat)
+				limit := max(4*s.routerA.Interval, heartbeat) // an Active_Down_Interval, whatever the priority
 				return []bounded{
 					{"stop to first error by the heir", f.since, limit + boundHung, true},
 					{"stop to address gone from the old node", f.gone, limit + boundHung, true},
@@ -253,7 +253,7 @@ func (s *inheritance) lose(f fault) figures {
 	out := figures{fault: time.Now()}
 	must(t, f.hit(s))
 	heirMAC, ownerMAC := s.heir.Port("eth0").MAC().String(), s.owner.Port("eth0").MAC().String()
-	limit := max(s.routerB.DownInterval(s.routerA.Interval), heartbeat) + 5*time.Second
+	limit := s.routerB.DownInterval(s.routerA.Interval) + 5*time.Second
 	must(t, await(ctx, limit, "the heir answers the client", func() bool {
 		_, ok := FirstBy(Probes(lately(wire.Frames()), s.client3(), s.vip), heirMAC, out.fault)
 		return ok
