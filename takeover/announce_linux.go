@@ -60,3 +60,14 @@ func (s packetSocket) send(link int, frame []byte) error {
 }
 
 func (s packetSocket) close() error { return s.conn.Close() }
+
+// Descriptor returns the descriptor of the packet socket, for a supervisor to hold: the kernel takes some 16 ms to close
+// the last one, and the end of the process would wait for that. It stays the announcer's.
+func (a *Announcer) Descriptor() (fd int, ok bool) {
+	s, ok := a.out.(packetSocket)
+	if !ok {
+		return 0, false
+	}
+	err := s.raw.Control(func(d uintptr) { fd = int(d) })
+	return fd, err == nil
+}

@@ -34,6 +34,9 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.announce, err = takeover.NewAnnouncer(d.o.Log); err != nil {
 		return err
 	}
+	if fd, ok := d.announce.Descriptor(); ok {
+		d.o.Parent.Hold(fd)
+	}
 	d.respond, err = responder.Open(ctx, responder.Options{Logger: d.o.Log, Notify: func(e responder.Event) {
 		select {
 		case d.refusals <- e:

@@ -181,6 +181,11 @@ func (c *Client) Stopping() { c.say(message{Verb: verbStopping}) }
 // Farewell says that everything was given back. It is the last word.
 func (c *Client) Farewell() { c.say(message{Verb: verbFarewell}) }
 
+// Hold makes the supervisor keep a duplicate of a descriptor until this process is gone. The kernel closes a packet
+// socket only after a grace period (16 ms); with a duplicate elsewhere the end of this process, and with it the last
+// will, does not wait for that.
+func (c *Client) Hold(fd int) { c.say(message{Verb: verbHold, FD: fd}) }
+
 func (c *Client) say(m message) {
 	c.tell(func() { c.others = append(c.others, m) })
 }

@@ -113,6 +113,8 @@ type worker struct {
 	farewell bool
 	limit    time.Duration
 	will     will
+	stopping bool  // it was told to end
+	held     []int // duplicates of its descriptors
 }
 
 // once runs one worker to its end.
@@ -123,6 +125,7 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 		return exitFailed, s.crashed, s.backoff.after(0)
 	}
 	s.watch(w)
+	defer func() { go w.letGo() }()
 	hung := s.attend(ctx, w)
 	if w.farewell && !hung {
 		<-w.exited
@@ -136,8 +139,8 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 	s.bury(w)
 	state := w.cmd.ProcessState
 	lived := died.Sub(w.started)
-	if state.ExitCode() == exitConfig || state.Exited() && !w.ready {
-		return max(state.ExitCode(), exitFailed), s.crashed && state.ExitCode() != exitConfig, s.backoff.after(lived)
+	if state.Exited() && !w.ready && !s.crashed {
+		return max(state.ExitCode(), exitFailed), false, 0 // it never worked: the operator is looking
 	}
 	cause := state.String()
 	if hung {
@@ -145,12 +148,10 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 	}
 	s.Died(fmt.Sprintf("the worker died (%s); its last will is carried out", cause), "pid", state.Pid(), "lived", lived.Round(time.Millisecond).String(), "routers", len(w.will))
 	s.crashed = true
-	select {
-	case <-ctx.Done():
+	if w.stopping {
 		return exitFailed, false, 0
-	default:
-		return exitFailed, true, s.backoff.after(lived)
 	}
+	return exitFailed, true, s.backoff.after(lived)
 }
 
 // start starts the worker with its line.
@@ -206,14 +207,13 @@ func (s *supervisor) watch(w *worker) {
 func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 	beat := time.NewTimer(firstLimit)
 	defer beat.Stop()
-	stopping := false
 	done := ctx.Done()
 	terminate := func(sig os.Signal) {
-		if stopping {
+		if w.stopping {
 			w.cmd.Process.Kill() //nolint:errcheck // it has ended
 			return
 		}
-		stopping = true
+		w.stopping = true
 		w.limit += stopLimit
 		beat.Reset(w.limit)
 		w.cmd.Process.Signal(sig) //nolint:errcheck // it has ended
@@ -225,11 +225,11 @@ func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 			s.wills.relieve(m)
 			switch m.Verb {
 			case verbBeat:
-				if !stopping {
+				if !w.stopping {
 					beat.Reset(w.limit)
 				}
 			case verbLimit:
-				if !stopping {
+				if !w.stopping {
 					w.limit = max(leastLimit, m.Limit)
 				}
 			case verbReady:
@@ -241,6 +241,8 @@ func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 				s.Notify("STOPPING=1")
 			case verbFarewell:
 				w.farewell = true
+			case verbHold:
+				w.hold(m.FD, s.Log)
 			case verbPut, verbDelete:
 			}
 		case <-w.ended:
@@ -260,6 +262,29 @@ func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 			done = nil
 			terminate(unix.SIGTERM)
 		}
+	}
+}
+
+// hold duplicates a descriptor of the worker. Without it only the end of the worker takes longer.
+func (w *worker) hold(fd int, log *slog.Logger) {
+	process, err := unix.PidfdOpen(w.cmd.Process.Pid, 0)
+	if err != nil {
+		log.Debug("hold a descriptor of the worker", "error", err)
+		return
+	}
+	defer unix.Close(process) //nolint:errcheck // a pidfd
+	duplicate, err := unix.PidfdGetfd(process, fd, 0)
+	if err != nil {
+		log.Debug("hold a descriptor of the worker", "error", err)
+		return
+	}
+	w.held = append(w.held, duplicate)
+}
+
+// letGo closes what was held; that takes a while.
+func (w *worker) letGo() {
+	for _, fd := range w.held {
+		unix.Close(fd) //nolint:errcheck // nothing was written
 	}
 }
 

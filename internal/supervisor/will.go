@@ -52,6 +52,7 @@ const (
 	verbReloading verb = "reloading" // until the next ready
 	verbStopping  verb = "stopping"  // a planned stop began
 	verbFarewell  verb = "farewell"  // everything was given back
+	verbHold      verb = "hold"      // FD is a descriptor that is slow to close
 )
 
 // message is what the worker tells, one frame each.
@@ -61,6 +62,7 @@ type message struct {
 	Entry *Entry        `json:"entry,omitempty"`
 	Limit time.Duration `json:"limit,omitempty"`
 	Text  string        `json:"text,omitempty"`
+	FD    int           `json:"fd,omitempty"`
 }
 
 // frameLimit bounds a frame: an entry with 255 addresses takes some 20 KiB.
@@ -118,6 +120,6 @@ func (w will) note(m message) {
 		w[m.ID] = m.Entry
 	case verbDelete:
 		delete(w, m.ID)
-	case verbBeat, verbLimit, verbReady, verbReloading, verbStopping, verbFarewell:
+	case verbBeat, verbLimit, verbReady, verbReloading, verbStopping, verbFarewell, verbHold:
 	}
 }
