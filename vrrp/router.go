@@ -3,7 +3,6 @@
 package vrrp
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -228,109 +227,6 @@ func (r *Router) Expire(now Time, out []Action) []Action {
 	return out
 }
 
-// Receive takes in a packet. A discarded one changes nothing but counters.
-func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
-	a := &r.advert
-	why := DiscardNone
-	if p.TTL != 255 {
-		why = DiscardTTL
-	} else {
-		why = a.Parse(p.Family, p.Message)
-	}
-	var m *machine
-	if len(p.Message) >= 2 {
-		m = r.lookup[place{p.Interface, p.Family, VRID(p.Message[1])}]
-	}
-	if why == DiscardNone {
-		why = r.judge(m, a, &p)
-	}
-	if why != DiscardNone {
-		return r.discard(now, m, why, &p, a.Priority, out)
-	}
-	m.counters.AdvertisementRcvd++
-	if a.Priority == Release {
-		m.counters.PriorityZeroPktsRcvd++
-	}
-	out = r.remark(now, m, a, p.Source, out)
-	out = m.receive(now, a, p.Source, out)
-	r.touch(m)
-	return out
-}
-
-// judge decides whether a well-formed advert is accepted.
-func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
-	accept := Either
-	if m != nil {
-		accept = m.cfg.AcceptChecksum
-	}
-	switch {
-	case !GoodChecksum(p.Message, a.Version, accept, p.Source, p.Destination):
-		return DiscardChecksum
-	case m == nil || m.state == Initialize && !m.releasing:
-		return DiscardVRID
-	case a.Version != m.cfg.Version:
-		return DiscardVersion
-	case p.Source == m.link.Source:
-		return DiscardOwn
-	case martian(p.Source), p.Family == IPv6 && p.Destination.IsMulticast() && !p.Source.IsLinkLocalUnicast():
-		return DiscardSource
-	case p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
-		return DiscardDestination
-	case a.Interval == 0 || a.Version == 2 && a.Interval != m.cfg.Interval:
-		return DiscardInterval
-	case a.Version == 2 && a.Auth.Type != m.cfg.Auth.Type:
-		return DiscardAuthType
-	case a.Version == 2 && a.Auth.Type == AuthPass && !sameSecret(a.Auth.Data, m.cfg.Auth.Data):
-		return DiscardAuthData
-	case a.Version == 2 && a.Priority != Owner && !sameAddresses(a.Addresses, m.cfg.Addresses):
-		return DiscardAddressList
-	case p.Family == IPv6 && m.cfg.RequireLinkLocal && !a.Addresses[0].IsLinkLocalUnicast():
-		return DiscardLinkLocal
-	}
-	return DiscardNone
-}
-
-// remark reports and counts what is odd about an accepted advert.
-func (r *Router) remark(now Time, m *machine, a *Advert, src netip.Addr, out []Action) []Action {
-	remark := func(d Discard) {
-		r.global.count(d, &m.counters)
-		out = m.note(now, d, src, a.Priority, out)
-	}
-	if a.Interval != m.cfg.Interval {
-		remark(NoteInterval)
-	}
-	if !sameAddresses(a.Addresses, m.cfg.Addresses) {
-		remark(NoteAddressList)
-	}
-	if a.Priority == Owner && m.priority == Owner && src != m.link.Source {
-		remark(NoteOwner)
-	}
-	if m.cfg.Family == IPv6 && !a.Addresses[0].IsLinkLocalUnicast() && m.cfg.Addresses[0].IsLinkLocalUnicast() {
-		remark(NoteLinkLocal)
-	}
-	return out
-}
-
-// discard counts and reports; the report of packets that belong to nobody is the router's.
-func (r *Router) discard(now Time, m *machine, why Discard, p *Packet, prio Priority, out []Action) []Action {
-	if m == nil {
-		r.global.count(why, nil)
-		if r.noted[why] != 0 && now.Sub(r.noted[why]) < noteEvery {
-			return out
-		}
-		r.noted[why] = now
-		return append(out, Action{Kind: Discarded, Discard: why, Peer: p.Source, PeerPriority: prio})
-	}
-	r.global.count(why, &m.counters)
-	return m.note(now, why, p.Source, prio, out)
-}
-
-// martian reports a source that no router on the link can have. IPv6 adverts come from link-local addresses (RFC 9568
-// §5.1.2.1); unicast ones may come from further away.
-func martian(src netip.Addr) bool {
-	return !src.IsValid() || src.IsUnspecified() || src.IsMulticast() || src.IsLoopback() || src == netip.AddrFrom4([4]byte{255, 255, 255, 255})
-}
-
 // Message returns the encoded message of a virtual router for a priority and a destination. It is valid until the next
 // call on the Router; nil for one that is unknown or was never up.
 func (r *Router) Message(id ID, p Priority, dst netip.Addr) []byte {
@@ -373,47 +269,3 @@ func (r *Router) Global() GlobalCounters { return r.global }
 
 // Len is the number of virtual routers.
 func (r *Router) Len() int { return len(r.machines) }
-
-// deadlines is a heap of machines, the earliest first; those that wait for nothing are not in it.
-type deadlines []*machine
-
-func (q deadlines) Len() int           { return len(q) }
-func (q deadlines) Less(i, j int) bool { return q[i].due < q[j].due }
-func (q deadlines) Swap(i, j int)      { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
-
-// Push is heap.Interface's.
-func (q *deadlines) Push(x any) {
-	m := x.(*machine)
-	m.index = len(*q)
-	*q = append(*q, m)
-}
-
-// Pop is heap.Interface's.
-func (q *deadlines) Pop() any {
-	old := *q
-	m := old[len(old)-1]
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	m.index = -1
-	return m
-}
-
-// set puts a machine where its deadline belongs. A call may change the deadlines of a whole group: the heap goes by due, which
-// changes here alone, since it can put right one machine at a time.
-func (q *deadlines) set(m *machine) {
-	m.due = m.deadline
-	switch {
-	case m.deadline == Never:
-		q.drop(m)
-	case m.index < 0:
-		heap.Push(q, m)
-	default:
-		heap.Fix(q, m.index)
-	}
-}
-
-func (q *deadlines) drop(m *machine) {
-	if m.index >= 0 {
-		heap.Remove(q, m.index)
-	}
-}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import "net/netip"
+
+// prioritise changes the priority in force.
+func (m *machine) prioritise(now Time, p Priority) {
+	if p == m.priority {
+		return
+	}
+	before := m.skew()
+	m.priority = p
+	if m.state == Backup && m.deadline != Never {
+		m.deadline = max(now, m.deadline.Add(m.skew()-before))
+	}
+}
+
+// update takes over a new configuration in place.
+func (m *machine) update(now Time, c Config, out []Action) []Action {
+	old := m.cfg
+	c.Leader, c.Hold = old.Leader, old.Hold
+	m.cfg = c
+	m.messages = nil
+	if old.Priority != c.Priority {
+		m.prioritise(now, c.Priority)
+	}
+	if old.Interval == c.Interval || m.state == Initialize {
+		return out
+	}
+	if m.state == Active {
+		m.interval = c.Interval
+		m.deadline = min(m.deadline, now.Add(c.Interval))
+	} else if m.peer.IsValid() && c.Version == 3 {
+		return out // it goes by the interval of the Active
+	} else {
+		m.interval = c.Interval
+		m.restart(now)
+	}
+	return out
+}
+
+// message returns the encoded message for a priority and a destination.
+func (m *machine) message(p Priority, dst netip.Addr) []byte {
+	key := messageKey{p, dst}
+	if b, ok := m.messages[key]; ok {
+		return b
+	}
+	if m.messages == nil || len(m.messages) > 4*(len(m.cfg.Peers)+1) { // many priorities were tried
+		m.messages = make(map[messageKey][]byte, 2)
+	}
+	b := AppendMessage(nil, &m.cfg, p, m.link.Source, dst)
+	m.messages[key] = b
+	return b
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// receive takes in a good advert for this machine.
+func (m *machine) receive(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	if m.releasing {
+		if a.Priority != Release {
+			m.releasing, m.deadline = false, Never
+			out = append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonHeir, Peer: src, PeerPriority: a.Priority})
+		}
+		return out
+	}
+	if m.late(now) {
+		out = m.wake(now, out)
+	}
+	switch m.state {
+	case Backup:
+		return m.receiveAsBackup(now, a, src, out)
+	case Active:
+		return m.receiveAsActive(now, a, src, out)
+	case Initialize:
+	}
+	return out
+}
+
+func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	if a.Priority == Release {
+		if !m.follows() {
+			m.deadline, m.why = now.Add(m.skew()), ReasonReleased
+		}
+		return out
+	}
+	m.peer, m.peerPrio = src, a.Priority
+	if a.Priority < m.priority && a.Priority < m.cfg.PreemptBelow && now >= m.hold && !m.alone() {
+		m.why = ReasonPreempt // the timer goes on
+		return out
+	}
+	m.settled = true
+	m.learn(a)
+	m.restart(now)
+	return m.pull(now, out)
+}
+
+// alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.
+func (m *machine) alone() bool { return m.leader != nil && !m.follows() }
+
+// givesWay reports whether a follower that is Active without its leader leaves the place to another Active: to a better one at
+// once, to a worse one if that stays. A worse one that is alone too gives way itself when it hears the answer; if both did at
+// once, nobody would be left, again and again.
+func (m *machine) givesWay(now Time, a *Advert, src netip.Addr) bool {
+	if a.Priority > m.priority || a.Priority == m.priority && m.link.Source.Less(src) {
+		return true
+	}
+	if heard := now.Sub(m.opposed); m.opposer == src && heard <= 3*max(m.cfg.Interval, a.Interval) {
+		return heard >= m.cfg.Interval/2
+	}
+	m.opposer, m.opposed = src, now
+	return false
+}
+
+// learn adopts the interval of the Active (version 3).
+func (m *machine) learn(a *Advert) {
+	if a.Version == 3 {
+		m.interval = a.Interval
+	}
+}
+
+func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Action) []Action {
+	switch {
+	case a.Priority == Release:
+		m.deadline = now.Add(m.cfg.Interval)
+		return m.send(m.priority, out)
+	case m.alone() && m.givesWay(now, a, src):
+		return m.yield(now, a, src, ReasonGroup, out)
+	case a.Priority > m.priority:
+		if m.follows() {
+			return m.note(now, NoteGroup, src, a.Priority, out)
+		}
+		return m.yield(now, a, src, ReasonHigherPriority, out)
+	case a.Priority == m.priority && src == m.link.Source:
+		return m.note(now, NoteSameAddress, src, a.Priority, out)
+	case a.Priority == m.priority && m.link.Source.Less(src):
+		if m.follows() {
+			return out
+		}
+		return m.yield(now, a, src, ReasonHigherAddress, out)
+	}
+	// A losing one: tell it at once (RFC 9568 §6.4.3), and tell the hosts that it may have misled.
+	if m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4 {
+		m.answered = now
+		out = m.send(m.priority, out)
+	}
+	m.rival, m.rivalPrio = src, a.Priority
+	return m.reannounce(now, out)
+}
+
+// Announcing again because of a rival is limited to a burst and then a rate: a rival that does not hear us is heard with
+// every advert.
+const (
+	announceEvery = time.Second
+	announceBurst = 4
+)
+
+// reannounce announces the addresses again if a rival was heard and the rate allows; else it is done with an advert of
+// ours, later.
+func (m *machine) reannounce(now Time, out []Action) []Action {
+	if !m.rival.IsValid() || m.announced.Sub(now) > (announceBurst-1)*announceEvery {
+		return out
+	}
+	m.announced = max(m.announced, now).Add(announceEvery)
+	out = append(out, Action{ID: m.id, Kind: Announce, Reason: ReasonRival, Peer: m.rival, PeerPriority: m.rivalPrio})
+	m.rival = netip.Addr{}
+	return out
+}
+
+// yield steps back before a better Active. A last advert tells that one that there was a second Active: after a healed
+// split it may never have heard us, and hosts that believe us need its announcement again.
+func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []Action) []Action {
+	out = m.send(m.priority, out)
+	for _, f := range m.followers {
+		if f.state == Active {
+			out = f.send(f.priority, out)
+		}
+	}
+	m.peer, m.peerPrio = src, a.Priority
+	m.learn(a)
+	return m.deactivate(now, why, out)
+}
