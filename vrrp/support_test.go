@@ -38,7 +38,8 @@ func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // config is the virtual router under test.
 func (d dialect) config(p Priority) Config {
-	return Config{Family: d.family, VRID: 51, Version: d.version, Priority: p, Interval: d.own, Addresses: d.vips, AcceptChecksum: Either, PreemptBelow: 255}
+	return Config{Family: d.family, VRID: 51, Version: d.version, Priority: p, Interval: d.own, Addresses: d.vips,
+		AcceptChecksum: Either, PreemptBelow: 255}
 }
 
 // skew and down are Skew_Time and Active_Down_Interval as the RFCs have them: RFC 3768 §6.1 in seconds, RFC 9568 §6.1 in the
