@@ -28,7 +28,6 @@ const (
 	NoteInterval               // version 3: not ours, adopted
 	NoteAddressList            // version 3: not ours
 	NoteLinkLocal              // the first IPv6 address is not link-local
-	NoteSameAddress            // an Active with our priority and our address
 	NoteOwner                  // another owner: priority 255 beside ours (erratum 8298)
 	NoteGroup                  // the IPv6 side heard a better Active; the IPv4 side decides
 	discards                   // how many there are
@@ -75,8 +74,6 @@ func (d Discard) String() string {
 		return "accepted: its addresses are not the configured ones"
 	case NoteLinkLocal:
 		return "accepted: its first address is not link-local"
-	case NoteSameAddress:
-		return "accepted: another node uses our address and our priority"
 	case NoteOwner:
 		return "accepted: another node claims to own the addresses (priority 255)"
 	case NoteGroup:
@@ -105,12 +102,16 @@ type Counters struct {
 
 // GlobalCounters are those that RFC 8347 keeps for the whole node, with the errors of packets that belong to no router.
 type GlobalCounters struct {
-	ChecksumErrors     uint64
-	VersionErrors      uint64
-	VRIDErrors         uint64
-	TTLErrors          uint64
-	PacketLengthErrors uint64 // of messages too short to hold a VRID, or for no router of ours
-	OwnPackets         uint64
+	ChecksumErrors uint64
+	VersionErrors  uint64
+	VRIDErrors     uint64
+	TTLErrors      uint64
+
+	PacketLengthErrors  uint64 // of messages too short to hold a VRID, or for no router of ours
+	InvalidTypePktsRcvd uint64 // for no router of ours
+	SourceErrors        uint64 // likewise
+	DestinationErrors   uint64 // likewise
+	OwnPackets          uint64
 }
 
 // count feeds the counter of a discard or note; c is nil where no virtual router is known.
@@ -137,6 +138,9 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		}
 	case DiscardType:
 		c.InvalidTypePktsRcvd++
+		if c == &none {
+			g.InvalidTypePktsRcvd++
+		}
 	case DiscardInterval, NoteInterval:
 		c.IntervalErrors++
 	case DiscardAddressList, DiscardLinkLocal, NoteAddressList, NoteLinkLocal:
@@ -145,8 +149,14 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		c.AuthErrors++
 	case DiscardSource:
 		c.SourceErrors++
+		if c == &none {
+			g.SourceErrors++
+		}
 	case DiscardDestination:
 		c.DestinationErrors++
-	case DiscardNone, NoteSameAddress, NoteOwner, NoteGroup, discards:
+		if c == &none {
+			g.DestinationErrors++
+		}
+	case DiscardNone, NoteOwner, NoteGroup, discards:
 	}
 }

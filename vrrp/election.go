@@ -37,14 +37,19 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 		return out
 	}
 	m.peer, m.peerPrio = src, a.Priority
-	if a.Priority < m.priority && a.Priority < m.cfg.PreemptBelow && now >= m.hold && !m.alone() {
+	if m.preempts(now, a.Priority) {
 		m.why = ReasonPreempt // the timer goes on
 		return out
 	}
-	m.settled = true
 	m.learn(a)
 	m.restart(now)
 	return m.pull(now, out)
+}
+
+// preempts reports whether a Backup takes over from an Active with priority p. The owner always does (RFC 9568 §6.1,
+// Preempt_Mode); a follower without its leader never.
+func (m *machine) preempts(now Time, p Priority) bool {
+	return p < m.priority && (p < m.cfg.PreemptBelow || m.priority == Owner) && now >= m.hold && !m.alone()
 }
 
 // alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.
@@ -83,8 +88,6 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 			return m.note(now, NoteGroup, src, a.Priority, out)
 		}
 		return m.yield(now, a, src, ReasonHigherPriority, out)
-	case a.Priority == m.priority && src == m.link.Source:
-		return m.note(now, NoteSameAddress, src, a.Priority, out)
 	case a.Priority == m.priority && m.link.Source.Less(src):
 		if m.follows() {
 			return out

@@ -5,6 +5,7 @@ package vrrp
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Receive takes in a packet. A discarded one changes nothing but counters.
@@ -19,6 +20,9 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 	var m *machine
 	if len(p.Message) >= 2 {
 		m = r.lookup[place{p.Interface, p.Family, VRID(p.Message[1])}]
+	}
+	if m != nil && m.state == Initialize && !m.releasing {
+		return out // RFC 9568 §6.4.1: it listens to nothing
 	}
 	if why == DiscardNone {
 		why = r.judge(m, a, &p)
@@ -43,9 +47,13 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		accept = m.cfg.AcceptChecksum
 	}
 	switch {
+	case familyOf(p.Source) != p.Family:
+		return DiscardSource
+	case familyOf(p.Destination) != p.Family:
+		return DiscardDestination
 	case !GoodChecksum(p.Message, a.Version, accept, p.Source, p.Destination):
 		return DiscardChecksum
-	case m == nil || m.state == Initialize && !m.releasing:
+	case m == nil:
 		return DiscardVRID
 	case a.Version != m.cfg.Version:
 		return DiscardVersion
@@ -53,7 +61,7 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		return DiscardOwn
 	case martian(p.Source), p.Family == IPv6 && p.Destination.IsMulticast() && !p.Source.IsLinkLocalUnicast():
 		return DiscardSource
-	case p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
+	case p.Destination.IsMulticast() && p.Destination != p.Family.Group(), p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
 		return DiscardDestination
 	case a.Interval == 0 || a.Version == 2 && a.Interval != m.cfg.Interval:
 		return DiscardInterval
@@ -81,7 +89,7 @@ func (r *Router) remark(now Time, m *machine, a *Advert, src netip.Addr, out []A
 	if !sameAddresses(a.Addresses, m.cfg.Addresses) {
 		remark(NoteAddressList)
 	}
-	if a.Priority == Owner && m.priority == Owner && src != m.link.Source {
+	if a.Priority == Owner && m.priority == Owner {
 		remark(NoteOwner)
 	}
 	if m.cfg.Family == IPv6 && !a.Addresses[0].IsLinkLocalUnicast() && m.cfg.Addresses[0].IsLinkLocalUnicast() {
@@ -104,11 +112,25 @@ func (r *Router) discard(now Time, m *machine, why Discard, p *Packet, prio Prio
 	return m.note(now, why, p.Source, prio, out)
 }
 
+// familyOf is 0 for an address that is none, or an IPv4 one in IPv6 clothes.
+func familyOf(a netip.Addr) Family {
+	switch {
+	case a.Is4():
+		return IPv4
+	case a.Is6() && !a.Is4In6():
+		return IPv6
+	}
+	return 0
+}
+
 // martian reports a source that no router on the link can have. IPv6 adverts come from link-local addresses (RFC 9568
 // §5.1.2.1); unicast ones may come from further away.
 func martian(src netip.Addr) bool {
-	return !src.IsValid() || src.IsUnspecified() || src.IsMulticast() || src.IsLoopback() || src == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return src.IsUnspecified() || src.IsMulticast() || src.IsLoopback() || src == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
+
+// noteEvery is how often the same discard of the same router is reported; the counters have the rest.
+const noteEvery = 10 * time.Second
 
 // note reports something odd, once in a while.
 func (m *machine) note(now Time, d Discard, src netip.Addr, p Priority, out []Action) []Action {

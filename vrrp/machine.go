@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// noteEvery is how often the same discard of the same router is reported; the counters have the rest.
-const noteEvery = 10 * time.Second
-
 // machine is one virtual router (RFC 9568 §6). It reads no clock, sends nothing and locks nothing: instants and packets
 // come in as arguments, wishes go out as actions.
 type machine struct {
@@ -41,7 +38,6 @@ type machine struct {
 
 	leader    *machine
 	followers []*machine
-	settled   bool // leader: it became Active or heard one since it started
 
 	counters Counters
 	messages map[messageKey][]byte
@@ -79,12 +75,11 @@ func (m *machine) late(now Time) bool {
 }
 
 // enter changes the state.
-func (m *machine) enter(now Time, to State, why Reason, out []Action) []Action {
+func (m *machine) enter(to State, why Reason, out []Action) []Action {
 	from := m.state
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
-		m.settled = true
 		m.peer, m.peerPrio = m.link.Source, m.priority
 	}
 	a := Action{ID: m.id, Kind: Enter, From: from, To: to, Reason: why, Peer: m.peer, PeerPriority: m.peerPrio}
@@ -99,7 +94,7 @@ func (m *machine) activate(now Time, why Reason, out []Action) []Action {
 	m.interval = m.cfg.Interval
 	m.deadline = now.Add(m.cfg.Interval)
 	out = m.send(m.priority, out)
-	out = m.enter(now, Active, why, out)
+	out = m.enter(Active, why, out)
 	for _, f := range m.followers {
 		if f.state == Backup {
 			out = f.activate(now, ReasonGroup, out)
@@ -111,7 +106,7 @@ func (m *machine) activate(now Time, why Reason, out []Action) []Action {
 // deactivate is the way from Active into Backup.
 func (m *machine) deactivate(now Time, why Reason, out []Action) []Action {
 	m.restart(now)
-	out = m.enter(now, Backup, why, out)
+	out = m.enter(Backup, why, out)
 	return m.pull(now, out)
 }
 
@@ -155,6 +150,9 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 		m.messages = nil
 	}
 	m.link = l
+	if m.state == Active {
+		m.peer = l.Source
+	}
 	if m.state != Initialize {
 		return out // it goes on where it is
 	}
@@ -162,7 +160,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 		m.started = true
 		m.hold = now.Add(max(m.cfg.Hold, m.cfg.PreemptDelay))
 	}
-	m.releasing, m.settled = false, false
+	m.releasing = false
 	m.interval = m.cfg.Interval
 	if m.priority == Owner && (m.cfg.Hold == 0 || now >= m.hold) && !m.follows() {
 		return m.activate(now, ReasonOwner, out)
@@ -170,7 +168,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 	m.state = Backup
 	m.restart(now)
 	m.state = Initialize
-	out = m.enter(now, Backup, ReasonStartup, out)
+	out = m.enter(Backup, ReasonStartup, out)
 	if m.follows() && m.leader.state == Active {
 		return m.activate(now, ReasonGroup, out)
 	}
@@ -194,7 +192,7 @@ func (m *machine) shut(now Time, why Reason, out []Action) []Action {
 		out = m.send(Release, out)
 	}
 	m.deadline = Never
-	out = m.enter(now, Initialize, why, out)
+	out = m.enter(Initialize, why, out)
 	for _, f := range m.followers {
 		if f.state == Active && wasActive { // it must not stay where its leader is not
 			out = f.send(Release, out)
@@ -232,10 +230,9 @@ func (m *machine) expire(now Time, out []Action) []Action {
 	case m.late(now):
 		return m.wake(now, out)
 	case m.state == Active:
-		m.deadline = m.deadline.Add(m.cfg.Interval) // start + n × interval: no drift
-		if m.deadline <= now {
-			m.deadline = now.Add(m.cfg.Interval)
-		}
+		// Start + n × interval, also when some were missed: no drift, and thousands of routers do not fall into step.
+		missed := max(0, now.Sub(m.deadline)/m.cfg.Interval)
+		m.deadline = m.deadline.Add((missed + 1) * m.cfg.Interval)
 		return m.reannounce(now, m.send(m.priority, out))
 	case m.state == Backup && m.follows():
 		m.deadline = Never

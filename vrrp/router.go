@@ -84,8 +84,13 @@ func (c *Config) check() error {
 		return fmt.Errorf("%d addresses: want 1 to 255", len(c.Addresses))
 	}
 	for _, a := range c.Addresses {
-		if a.Is4() != (c.Family == IPv4) || !a.IsValid() || a.Is4In6() {
+		if familyOf(a) != c.Family {
 			return fmt.Errorf("address %s: want %s", a, c.Family)
+		}
+	}
+	for _, a := range c.Peers {
+		if familyOf(a) != c.Family || a.IsMulticast() {
+			return fmt.Errorf("unicast peer %s: want %s", a, c.Family)
 		}
 	}
 	return nil
@@ -105,6 +110,7 @@ func (r *Router) Up(now Time, id ID, l Link, out []Action) []Action {
 	if m == nil {
 		return out
 	}
+	l.Source = l.Source.WithZone("")
 	r.unplace(m)
 	r.lookup[place{l.Interface, m.cfg.Family, m.cfg.VRID}] = m
 	out = m.up(now, l, out)
@@ -195,11 +201,14 @@ func (r *Router) SetPreemptBelow(_ Time, id ID, p Priority, out []Action) []Acti
 	return out
 }
 
-// Yield makes an Active step back to Backup without an advert.
+// Yield makes an Active step back to Backup without an advert. One that moves with its leader takes that along.
 func (r *Router) Yield(now Time, id ID, why Reason, out []Action) []Action {
 	m := r.machines[id]
 	if m == nil || m.state != Active {
 		return out
+	}
+	if m.follows() && m.leader.state == Active {
+		m = m.leader
 	}
 	out = m.deactivate(now, why, out)
 	r.touch(m)
@@ -231,7 +240,7 @@ func (r *Router) Expire(now Time, out []Action) []Action {
 // call on the Router; nil for one that is unknown or was never up.
 func (r *Router) Message(id ID, p Priority, dst netip.Addr) []byte {
 	m := r.machines[id]
-	if m == nil || !m.link.Source.IsValid() {
+	if m == nil || familyOf(m.link.Source) != m.cfg.Family {
 		return nil
 	}
 	return m.message(p, dst)

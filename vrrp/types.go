@@ -127,7 +127,7 @@ type Config struct {
 	Auth           Auth     // version 2 only
 
 	// PreemptBelow: a Backup takes over from an Active whose priority is below this and below its own.
-	// 255 is RFC 9568 pre-emption, 0 is none.
+	// 255 is RFC 9568 pre-emption, 0 is none. An [Owner] always does.
 	PreemptBelow Priority
 	// PreemptDelay is how long after start-up a Backup tolerates a lower priority.
 	PreemptDelay time.Duration

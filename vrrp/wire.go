@@ -53,18 +53,23 @@ func AppendMessage(b []byte, c *Config, p Priority, src, dst netip.Addr) []byte 
 // of its pseudo-header. Over a good message it is 0xffff.
 func checksum(msg []byte, covers Checksum, src, dst netip.Addr) uint16 {
 	sum := uint32(0)
-	if src.Is6() {
-		s, d := src.As16(), dst.As16()
-		sum = add(add(sum, s[:]), d[:]) + uint32(len(msg)) + protocol
-	} else if covers == PseudoHeader {
-		s, d := src.As4(), dst.As4()
-		sum = add(add(sum, s[:]), d[:]) + uint32(len(msg)) + protocol
+	if src.Is6() || covers == PseudoHeader {
+		sum = addAddress(addAddress(sum, src), dst) + uint32(len(msg)) + protocol
 	}
 	sum = add(sum, msg)
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}
 	return uint16(sum)
+}
+
+func addAddress(sum uint32, a netip.Addr) uint32 {
+	if a.Is4() {
+		b := a.As4()
+		return add(sum, b[:])
+	}
+	b := a.As16()
+	return add(sum, b[:])
 }
 
 func add(sum uint32, b []byte) uint32 {
