@@ -226,3 +226,26 @@ priority = 100
 	}
 	active()
 }
+
+// A worker that slept has lost its service by the time it is told to stop: no heir will ever be heard, and no address may
+// stay.
+func TestStopOfAWorkerThatSleptEndsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	_, db1, db2 := pair(t)
+	worker := db1.worker()
+	db1.kill(worker, unix.SIGSTOP)
+	db2.is("orders", "ipv4", "active") // the loop sleeps for longer than its Active_Down_Interval
+	if err := db1.cmd.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	db1.kill(worker, unix.SIGCONT)
+	select {
+	case <-db1.cmd.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatalf("the stop hangs; log:\n%s", db1.log())
+	}
+	if db1.holds(virtual) || db1.holds(virtual6) {
+		t.Errorf("an address stayed; log:\n%s", db1.log())
+	}
+	db2.is("orders", "ipv4", "active")
+}

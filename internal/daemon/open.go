@@ -14,6 +14,7 @@ import (
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/vrrp"
 	"github.com/regent-ha/regent/vrrp/transport"
 )
 
@@ -165,10 +166,17 @@ func (d *Daemon) guard() {
 // least.
 func (d *Daemon) limit() {
 	limit := 500 * time.Millisecond
-	for _, r := range d.routers {
-		limit = max(limit, 4*r.vrrp.Interval)
+	err := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+		for _, r := range d.routers {
+			if st, ok := v.Status(r.id); ok {
+				limit = max(limit, st.ActiveDownInterval)
+			}
+		}
+		return out
+	})
+	if err == nil {
+		d.o.Parent.Limit(limit)
 	}
-	d.o.Parent.Limit(limit)
 }
 
 // refusalEvent reports what happened to the refusing rules.

@@ -27,16 +27,12 @@ func (d *Daemon) release(rs []*router) {
 	var active, rest []holding
 	for _, r := range rs {
 		r.leaving = true
-		if !r.active() {
+		if !r.active() || len(r.held) == 0 {
 			rest = append(rest, holding{router: r})
 			continue
 		}
-		r.releasing = true
 		for a := range r.held {
 			active = append(active, holding{r, a})
-		}
-		if len(r.held) == 0 {
-			rest = append(rest, holding{router: r})
 		}
 	}
 	d.perform(takeover.Give(services(active), takeover.Planned), active)
@@ -45,25 +41,31 @@ func (d *Daemon) release(rs []*router) {
 	d.forget()
 }
 
-// sendRelease makes the loop send priority 0 for the routers that are Active, and stop all.
+// sendRelease makes the loop send priority 0 for the routers that are Active, and stop all. Whether a router really is
+// Active only the loop knows: it may have stepped back a moment ago, and then nobody will tell of an heir.
 func (d *Daemon) sendRelease(hs []holding) {
 	if len(hs) == 0 {
 		return
 	}
-	done := map[*router]bool{}
+	releasing := map[*router]bool{}
 	err := d.loop.Do(func(now vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
 		for _, h := range hs {
-			if !done[h.router] {
-				done[h.router] = true
-				out = v.Release(now, h.router.id, out)
+			if _, done := releasing[h.router]; done {
+				continue
 			}
+			out = v.Release(now, h.router.id, out)
+			st, _ := v.Status(h.router.id)
+			releasing[h.router] = st.Releasing
 		}
 		return out
 	})
 	if err != nil { // the loop is gone: nobody will tell of an heir
 		d.o.Log.Error(fmt.Sprintf("release: %v", err))
-		for _, h := range hs {
-			h.router.releasing = false
+	}
+	for _, h := range hs {
+		h.router.releasing = err == nil && releasing[h.router]
+		if err != nil {
+			h.router.state = vrrp.Initialize
 		}
 	}
 }

@@ -133,6 +133,14 @@ func (p *Port) missing(prefixes []netip.Prefix) (string, error) {
 	if link.Attrs().OperState != netlink.OperUp {
 		return "carrier", nil
 	}
+	// The bridge enables a port when it hears of its carrier. Until then frames are lost, and a cut would be undone.
+	outer, err := p.network.kernel.LinkByIndex(p.index)
+	if err != nil {
+		return "", fmt.Errorf("find bridge port: %w", err)
+	}
+	if outer.Attrs().OperState != netlink.OperUp {
+		return "carrier on the bridge's side", nil
+	}
 	addresses, err := p.node.kernel.AddrList(link, unix.AF_INET6)
 	if err != nil {
 		return "", fmt.Errorf("list addresses: %w", err)
