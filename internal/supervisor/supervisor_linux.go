@@ -135,7 +135,7 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 	w.cmd.Process.Kill() //nolint:errcheck // it is dead already, which is what is wanted
 	w.drain()
 	<-w.exited
-	died := time.Now()
+	died, routers := time.Now(), len(w.will)
 	s.bury(w)
 	state := w.cmd.ProcessState
 	lived := died.Sub(w.started)
@@ -146,7 +146,7 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 	if hung {
 		cause = fmt.Sprintf("no heartbeat for %s", w.limit)
 	}
-	s.Died(fmt.Sprintf("the worker died (%s); its last will is carried out", cause), "pid", state.Pid(), "lived", lived.Round(time.Millisecond).String(), "routers", len(w.will))
+	s.Died(fmt.Sprintf("the worker died (%s); its last will is carried out", cause), "pid", state.Pid(), "lived", lived.Round(time.Millisecond).String(), "routers", routers)
 	s.crashed = true
 	if w.stopping {
 		return exitFailed, false, 0

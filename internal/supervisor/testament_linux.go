@@ -59,10 +59,12 @@ type testament struct {
 func (t *testament) run() {
 	var most time.Duration
 	var all []Address
+	t.mu.Lock()
 	for _, e := range t.open {
 		most = max(most, e.Down)
 		all = append(all, e.Addresses...)
 	}
+	t.mu.Unlock()
 	if err := t.kernel.Keep(all, most+keepFor); err != nil {
 		t.log.Warn("last will: addresses end with the leases they have", "error", err)
 	}
