@@ -244,12 +244,20 @@ func (m *machine) expire(now Time, out []Action) []Action {
 	return out
 }
 
-// wake is what a machine does that slept too long: it listens before it speaks.
+// wake is what a machine does that slept too long, and its group with it: it listens before it speaks.
 func (m *machine) wake(now Time, out []Action) []Action {
+	if m.follows() {
+		m = m.leader
+	}
 	m.counters.LateWakeups++
+	for _, f := range m.followers {
+		if f.state == Active {
+			f.counters.LateWakeups++
+		}
+	}
 	if m.state == Active {
 		return m.deactivate(now, ReasonLate, out)
 	}
 	m.restart(now)
-	return out
+	return m.pull(now, out)
 }

@@ -98,6 +98,9 @@ func (c *Config) check() error {
 
 // touch brings the heap in line with a machine and its group.
 func (r *Router) touch(m *machine) {
+	if m.leader != nil {
+		m = m.leader
+	}
 	r.queue.set(m)
 	for _, f := range m.followers {
 		r.queue.set(f)

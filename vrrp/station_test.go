@@ -78,7 +78,7 @@ func (s *station) pass(d time.Duration) []Action {
 	var out []Action
 	end := s.now.Add(d)
 	for s.r.Deadline() <= end {
-		s.now = s.r.Deadline()
+		s.now = max(s.now, s.r.Deadline())
 		out = s.r.Expire(s.now, out)
 	}
 	s.now = end
@@ -128,9 +128,6 @@ func (s *station) due(want time.Duration) {
 		s.t.Errorf("due in %s, want in %s", got.Sub(s.now), want)
 	}
 }
-
-// down is the Active_Down_Interval of virtual router 1.
-func (s *station) down() time.Duration { st, _ := s.r.Status(1); return st.ActiveDownInterval }
 
 // words are actions as text.
 func words(actions []Action) []string {
