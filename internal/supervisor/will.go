@@ -99,6 +99,9 @@ func readFrame(r io.Reader, buf []byte) (message, []byte, error) {
 	}
 	buf = buf[:n]
 	if _, err := io.ReadFull(r, buf); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
 		return m, buf, err
 	}
 	if err := json.Unmarshal(buf, &m); err != nil {
