@@ -195,7 +195,7 @@ func (j *Judge) verifyRouter(group int, id vrrp.ID) {
 		if j.group[n.Index] != group || !n.Up(id) || n == active[0] {
 			continue
 		}
-		if p := n.Status(id).Priority; p > best && n.configs[id-1].PreemptBelow > best {
+		if p := n.Status(id).Priority; p > best && (p == vrrp.Owner || n.configs[id-1].PreemptBelow > best) {
 			j.fail(OneActive, "%s is active for %s with priority %d, and %s with %d pre-empts below %d", active[0], j.c.name(id), best, n, p,
 				n.configs[id-1].PreemptBelow)
 		}
