@@ -217,6 +217,17 @@ func TestTimeNeverGoesBackOnTheAxis(t *testing.T) {
 	})
 }
 
+func TestManyCutsLeaveRoomForWhatHappens(t *testing.T) {
+	var l Lane
+	for i := range 200 {
+		l.Events = append(l.Events, Event{At: time.Duration(i) * time.Second})
+	}
+	s := newScale(Panel{Lanes: []Lane{l}, Break: 1}, 100, 800)
+	if last := s.x(s.to); last > 900 || s.x(199*time.Second) <= s.x(198*time.Second) {
+		t.Errorf("the axis ends at %v, its last second is from %v to %v", last, s.x(198*time.Second), s.x(199*time.Second))
+	}
+}
+
 func TestLabelsDoNotMeet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for _, l := range randomPanel(t).Lanes {

@@ -46,7 +46,20 @@ func newScale(p Panel, left, width float64) scale {
 			s.cuts = append(s.cuts, cut{a + p.Break/2, b - p.Break/2})
 		}
 	}
+	s.cuts = longest(s.cuts, int(width/2/cutWidth))
 	return s
+}
+
+// longest keeps the n longest cuts, in their order: half of the axis is left to what happens.
+func longest(cuts []cut, n int) []cut {
+	if len(cuts) <= n {
+		return cuts
+	}
+	kept := slices.Clone(cuts)
+	slices.SortStableFunc(kept, func(a, b cut) int { return int((b.to - b.from) - (a.to - a.from)) })
+	kept = kept[:n]
+	slices.SortFunc(kept, func(a, b cut) int { return int(a.from - b.from) })
+	return kept
 }
 
 // instantsOf lists every time that the panel names, sorted; at least 0.
