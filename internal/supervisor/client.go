@@ -22,6 +22,9 @@ const (
 // beatEvery is how often the heartbeat is sent while the loop goes round: five times within the shortest limit.
 const beatEvery = 100 * time.Millisecond
 
+// lastWords is how long the end of a worker waits for a supervisor that does not read.
+const lastWords = time.Second
+
 // Client is the worker's end of the line. Its methods return at once; a nil Client, of a worker without a parent, does
 // nothing.
 type Client struct {
@@ -72,6 +75,9 @@ func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	defer c.shut()
+	defer context.AfterFunc(ctx, func() {
+		c.conn.SetWriteDeadline(time.Now().Add(lastWords)) //nolint:errcheck // it is closed already
+	})()
 	var buf []byte
 	last := uint64(0)
 	for {
@@ -89,7 +95,10 @@ func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
 		buf = c.collect(buf[:0], alive)
 		if len(buf) > 0 {
 			if _, err := c.conn.Write(buf); err != nil {
-				return // the parent is gone: listen tells
+				if ctx.Err() == nil {
+					c.once.Do(func() { c.conn.Close() }) //nolint:errcheck // the parent is gone: listen tells
+				}
+				return
 			}
 		}
 		if ended {
