@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,15 @@ func (s *site) hold(addrs ...netip.Addr) {
 			args = []string{"addr", "add", a.String() + "/128", "dev", "eth0", "nodad", "preferred_lft", "0"}
 		}
 		s.run(s.standby, "ip", args...)
+		// The kernel makes an IPv6 address local some time after it has accepted it; a packet in between is lost.
+		for limit := time.Now().Add(2 * time.Second); a.Is6(); {
+			if strings.Contains(s.run(s.standby, "ip", "-6", "route", "show", "table", "local"), "local "+a.String()+" ") {
+				break
+			}
+			if time.Now().After(limit) {
+				s.t.Fatalf("%s does not become local", a)
+			}
+		}
 	}
 }
 
