@@ -13,7 +13,7 @@ ifdef CI
 export REGENT_REQUIRE_NETWORK = 1
 endif
 
-.PHONY: help build demo test proof check fuzz bench setup setup-demo clean
+.PHONY: help build demo test proof check fuzz bench setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ help: ## what can be made
 build: ## bin/regent
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/regent ./cmd/regent
 
-demo: setup-demo build ## three nodes in namespaces: the owner dies, another answers, the client moves on
+demo: build ## three nodes in namespaces: the owner dies, another answers, the client moves on
 	@./bin/regent demo
 
 test: setup build check ## everything that is not a timing
@@ -54,10 +54,7 @@ bench: ## the benchmarks
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
 
 setup: ## the Debian packages that the tests use (needs root, or says what is missing)
-	@.ci/setup test
-
-setup-demo:
-	@.ci/setup demo
+	@.ci/setup
 
 clean: ## what was built
 	@rm -rf bin artifacts
