@@ -96,6 +96,8 @@ func Run(ctx context.Context, o Options) int {
 			if sig != unix.SIGHUP {
 				return exitFailed
 			}
+		case <-ctx.Done():
+			return exitFailed
 		}
 	}
 }
@@ -128,8 +130,11 @@ func (s *supervisor) once(ctx context.Context) (code int, again bool, pause time
 	defer func() { go w.letGo() }()
 	hung := s.attend(ctx, w)
 	if w.farewell && !hung {
-		<-w.exited
-		return w.cmd.ProcessState.ExitCode(), false, 0
+		s.leave(w)
+		if code = w.cmd.ProcessState.ExitCode(); code < 0 {
+			code = exitFailed
+		}
+		return code, false, 0
 	}
 	// Whatever it was: no worker may be alive when its will is carried out.
 	w.cmd.Process.Kill() //nolint:errcheck // it is dead already, which is what is wanted
@@ -285,6 +290,27 @@ func (w *worker) hold(fd int, log *slog.Logger) {
 func (w *worker) letGo() {
 	for _, fd := range w.held {
 		unix.Close(fd) //nolint:errcheck // nothing was written
+	}
+}
+
+// leave waits for the end of a worker that has said farewell, but not for ever.
+func (s *supervisor) leave(w *worker) {
+	limit := time.NewTimer(stopLimit)
+	defer limit.Stop()
+	for {
+		select {
+		case <-w.exited:
+			w.conn.Close() //nolint:errcheck // only read from
+			w.drain()
+			return
+		case <-w.messages:
+		case sig := <-s.Signals:
+			if sig != unix.SIGHUP {
+				w.cmd.Process.Kill() //nolint:errcheck // it has ended
+			}
+		case <-limit.C:
+			w.cmd.Process.Kill() //nolint:errcheck // it has ended
+		}
 	}
 }
 
