@@ -90,14 +90,29 @@ func Run(ctx context.Context, o Options) int {
 		if pause > 0 {
 			o.Log.Warn("the worker is started again after a pause", "pause", pause)
 		}
-		select {
-		case <-time.After(pause):
-		case sig := <-o.Signals:
-			if sig != unix.SIGHUP {
-				return exitFailed
-			}
-		case <-ctx.Done():
+		if s.stopped(ctx, pause) {
 			return exitFailed
+		}
+	}
+}
+
+// stopped waits out the pause, or for a request to stop. One that came before the pause was over counts.
+func (s *supervisor) stopped(ctx context.Context, pause time.Duration) bool {
+	over := time.After(pause)
+	for elapsed := false; ; {
+		select {
+		case sig := <-s.Signals:
+			if sig != unix.SIGHUP {
+				return true
+			}
+			elapsed = true // a new file may be the cure
+		case <-ctx.Done():
+			return true
+		case <-over:
+			elapsed = true
+		}
+		if elapsed && len(s.Signals) == 0 {
+			return ctx.Err() != nil
 		}
 	}
 }
