@@ -19,19 +19,23 @@ const module = "github.com/regent-ha/regent/"
 // import none.
 var allowed = map[string][]string{
 	"cmd/regent":          {"*"},
-	"internal/daemon":     {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "responder", "internal/event", "internal/status", "internal/supervisor", "internal/monitor", "internal/cluster", "internal/arbiter", "internal/notify"},
+	"internal/daemon":     {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "takeover/control", "internal/event", "internal/status", "internal/supervisor", "internal/monitor", "internal/cluster", "internal/arbiter", "internal/notify"},
 	"internal/demo":       {"internal/netlab", "internal/picture"},
 	"internal/peers":      {"internal/netlab", "internal/probe", "requestor"},
 	"internal/probe":      {"requestor"},
 	"internal/supervisor": {"vrrp"},
+	"policy/agent":        {"policy"},
 	"vrrp/transport":      {"vrrp"},
 	"vrrp/vrrpsim":        {"vrrp"},
 }
 
 // pure packages decide: no clock to read, socket, log or random number is within their reach.
 var pure = map[string][]string{
-	"vrrp": {"net", "os", "syscall", "log", "log/slog", "math/rand", "math/rand/v2", "golang.org/x/sys/unix", "sync", "context"},
+	"policy": acting,
+	"vrrp":   acting,
 }
+
+var acting = []string{"net", "os", "syscall", "log", "log/slog", "math/rand", "math/rand/v2", "golang.org/x/sys/unix", "sync", "context"}
 
 // listed is what `go list -json` says of a package.
 type listed struct {
