@@ -97,11 +97,49 @@ const (
 	Dead
 )
 
-// View is what one node knows at an instant. The same view gives the same answers on every node.
+// View is what one node knows at an instant. The same view gives the same answers on every node. Whoever changes it after
+// it was asked calls [View.Changed]. It is not for several goroutines.
 type View struct {
 	Cluster *Cluster
 	Sights  []Sight // of Cluster.Nodes, in their order
+
+	cache *cache
 }
+
+// cache is what many questions about a view need.
+type cache struct {
+	held  [][]int // services that each node performs, by index; of Alive nodes
+	terms []Terms // in force
+	marks []*Mark // in force
+	falls map[int]*Fall
+}
+
+// Changed forgets what was computed from the view as it was.
+func (v *View) Changed() { v.cache = nil }
+
+func (v *View) cached() *cache {
+	if v.cache != nil {
+		return v.cache
+	}
+	c := &cache{held: make([][]int, len(v.Sights)), terms: make([]Terms, len(v.Cluster.Services)), marks: make([]*Mark, len(v.Cluster.Services))}
+	for s := range v.Cluster.Services {
+		c.terms[s], c.marks[s] = InForce(v, s)
+	}
+	for i := range v.Sights {
+		if v.Sights[i].Presence != Alive {
+			continue
+		}
+		for s := range v.Cluster.Services {
+			if st := standing(v, i, s); st != nil && st.Performs {
+				c.held[i] = append(c.held[i], s)
+			}
+		}
+	}
+	v.cache = c
+	return c
+}
+
+func (v *View) inForce(service int) Terms { return v.cached().terms[service] }
 
 // Sight is what is known of one node.
 type Sight struct {
