@@ -22,6 +22,9 @@ func (m *machine) update(now Time, c Config, out []Action) []Action {
 	c.Leader, c.Hold = old.Leader, old.Hold
 	m.cfg = c
 	m.messages = nil
+	if !c.Suspect {
+		m.suspect = 0
+	}
 	if old.Priority != c.Priority {
 		m.prioritise(now, c.Priority)
 	}

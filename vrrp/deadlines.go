@@ -31,9 +31,9 @@ func (q *deadlines) Pop() any {
 // set puts a machine where its deadline belongs. A call may change the deadlines of a whole group: the heap goes by due, which
 // changes here alone, since it can put right one machine at a time.
 func (q *deadlines) set(m *machine) {
-	m.due = m.deadline
+	m.due = m.next()
 	switch {
-	case m.deadline == Never:
+	case m.due == Never:
 		q.drop(m)
 	case m.index < 0:
 		heap.Push(q, m)

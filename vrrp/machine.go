@@ -25,6 +25,10 @@ type machine struct {
 	started   bool // Up was called once
 	hold      Time // before this nobody is pre-empted
 
+	suspect   Time // Backup: when a missing Active becomes suspect; 0: not
+	suspected bool // in this silence
+	held      bool // the Active_Down_Timer was prolonged in this silence
+
 	why       Reason     // what the Active_Down_Timer stands for
 	peer      netip.Addr // Active last heard
 	peerPrio  Priority
@@ -77,6 +81,7 @@ func (m *machine) late(now Time) bool {
 // enter changes the state.
 func (m *machine) enter(to State, why Reason, out []Action) []Action {
 	from := m.state
+	m.suspect, m.suspected, m.held = 0, false, false
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
@@ -123,6 +128,7 @@ func (m *machine) pull(now Time, out []Action) []Action {
 
 // restart starts the Active_Down_Timer anew; a follower waits for its leader instead.
 func (m *machine) restart(now Time) {
+	m.suspect, m.suspected, m.held = 0, false, false
 	if m.state == Initialize {
 		return
 	}
@@ -224,6 +230,9 @@ func (m *machine) release(now Time, out []Action) []Action {
 // expire does what is due. The caller calls it at the deadline, or a little before for an advert.
 func (m *machine) expire(now Time, out []Action) []Action {
 	switch {
+	case m.state == Backup && m.suspect != 0 && now >= m.suspect && now < m.deadline:
+		m.suspect, m.suspected = 0, true
+		return append(out, Action{ID: m.id, Kind: Suspect, Peer: m.peer, PeerPriority: m.peerPrio})
 	case m.releasing:
 		m.releasing, m.deadline = false, Never
 		return append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonTimeout})

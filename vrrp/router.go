@@ -223,14 +223,14 @@ func (r *Router) Deadline() Time {
 	if len(r.queue) == 0 {
 		return Never
 	}
-	return r.queue[0].deadline
+	return r.queue[0].next()
 }
 
 // Expire does everything that is due at now. Adverts that are due a small share of their interval later leave with it.
 func (r *Router) Expire(now Time, out []Action) []Action {
 	for len(r.queue) > 0 {
 		m := r.queue[0]
-		if m.deadline > now && (m.state != Active || m.deadline.Sub(now) > min(m.cfg.Interval/50, maxSlack)) {
+		if next := m.next(); next > now && (m.state != Active || next.Sub(now) > min(m.cfg.Interval/50, maxSlack)) {
 			break
 		}
 		out = m.expire(now, out)

@@ -135,6 +135,9 @@ type Config struct {
 	// A worker that is restarted after a crash uses it.
 	Hold time.Duration
 
+	// Suspect: a Backup that misses two adverts says so with [Suspect], so that others can be asked before it takes over.
+	Suspect bool
+
 	// Peers are the unicast destinations; empty means the multicast group.
 	Peers []netip.Addr
 	// RequireLinkLocal discards IPv6 adverts whose first address is not link-local (erratum 8300).
@@ -176,6 +179,8 @@ const (
 	Inherited
 	// Discarded: an advert was discarded or is odd; Discard says why. At most one a reason and ten seconds.
 	Discarded
+	// Suspect: two adverts of the Active (Peer, PeerPriority) were missed, in this silence; the Active_Down_Timer goes on.
+	Suspect
 )
 
 // Action is one thing a machine wants done. It holds no pointers into packets.

@@ -90,7 +90,7 @@ func (j *Judge) Called(n *Node, call *Call) {
 		case vrrp.Inherited:
 			j.judgeInherited(n, call, a)
 			j.judgeSilence(n, a.ID)
-		case vrrp.SendAdvert, vrrp.Announce, vrrp.Discarded:
+		case vrrp.SendAdvert, vrrp.Announce, vrrp.Discarded, vrrp.Suspect:
 		}
 	}
 }
