@@ -139,8 +139,8 @@ func aspects(c *Config, s *Service) []aspect {
 		{"check", s.Checks, false},
 		{"control", s.Control, false},
 		{"respond", s.Respond, false},
-		// What [nodes] says may change the plan of a service whose own keys did not change.
-		{"plan", StaticPlan(c, s), false},
+		// What [nodes] says may change this although the service's own keys did not change.
+		{"part", TakesPart(c, s), false},
 	}
 }
 

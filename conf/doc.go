@@ -14,8 +14,8 @@
 // together in the raw structs of raw.go, whose tags are the one list of known keys; the resolve files turn raw values
 // into the exported types, and complain with line and column where they cannot. Nothing stops at the first error.
 //
-// Beside the reading there are three pure functions on the result. [StaticPlan] says which priority and duty a service
-// has on this node by the file alone. [LinkLocal] is the link-local address that an IPv6 service gets when the file
+// Beside the reading there are three pure functions on the result. [TakesPart] says whether this node has a part in a
+// service. [LinkLocal] is the link-local address that an IPv6 service gets when the file
 // names none. [Diff] compares two configurations for a reload.
 //
 // [Reference] is reference.toml: every key with its meaning, default and range. Tests hold it against the code.

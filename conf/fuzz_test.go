@@ -60,7 +60,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for i := range cfg.Services {
 			s := &cfg.Services[i]
-			if p := StaticPlan(cfg, s); p.Takes && p.Priority == 0 {
+			if s.Raw && s.Priority == 0 {
 				t.Errorf("service %q takes part with priority 0", s.Name)
 			}
 			if s.VRID == 0 || s.Name == "" || s.Interface == "" || len(s.IPv4)+len(s.IPv6) == 0 || s.AdvertInterval < centisecond {

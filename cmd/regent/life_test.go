@@ -34,6 +34,7 @@ addresses = ["10.99.0.101/24", "2001:db8:99::101/64"]
 advert_interval = "100ms"
 owner = "db1"
 standbys = ["db2"]
+takeover = "forbid"
 `
 
 // pair is two nodes that run orders, the owner Active.

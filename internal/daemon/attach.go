@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -36,6 +37,9 @@ func (d *Daemon) attachAll(rs []*router) {
 		}
 		link := d.links[r.service.Interface]
 		src, err := choose(link, &r.spec)
+		if r.silent {
+			err = errSilent
+		}
 		switch {
 		case err != nil:
 			lost = append(lost, stranded{r, err})
@@ -65,6 +69,9 @@ func (d *Daemon) attachAll(rs []*router) {
 		d.detach(lost)
 	}
 }
+
+// errSilent is why a router does not take part that could.
+var errSilent = errors.New("no node may perform it, and the file wants silence then")
 
 // sources returns [source] that remembers: thousands of routers share a few interfaces.
 func (d *Daemon) sources() func(takeover.LinkState, *spec) (netip.Addr, error) {

@@ -12,9 +12,13 @@ import (
 	"time"
 
 	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/arbiter"
+	"github.com/regent-ha/regent/internal/cluster"
 	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/internal/monitor"
 	"github.com/regent-ha/regent/internal/status"
 	"github.com/regent-ha/regent/internal/supervisor"
+	"github.com/regent-ha/regent/policy/agent"
 	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
@@ -53,6 +57,25 @@ type Daemon struct {
 	restore map[string]func() error // sysctls, by interface
 	started time.Time
 
+	mind        *agent.Agent
+	wishes      []agent.Action        // of the agent, used again
+	alarm       *time.Timer           // of the agent
+	preferences map[string]preference // by service
+	doubts      agent.Doubts
+	store       *store
+	checks      *monitor.Monitor
+	results     map[string][]*monitor.Result // by service and check; nil until the first
+	channel     *cluster.Cluster             // nil: none
+	refused     cluster.Stats                // as last reported
+	nonsense    uint64                       // messages with the right key that make no sense
+	performer   *performer
+	controls    map[string]*conf.Control // of services that were started
+	lessor      arbiter.Arbiter
+	measuring   context.CancelFunc // ends the measuring of load
+	stopBy      time.Time          // services that are not stopped by then are left
+
+	life     context.Context // of the parts; longer than that of the actor
+	posts    chan func()
 	requests chan func()
 	refusals chan responder.Event
 	stopping bool
@@ -64,7 +87,8 @@ func Run(ctx context.Context, o Options) error {
 	d := &Daemon{
 		o: o, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node),
 		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, blocked: map[vrrp.ID]string{},
-		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), refusals: make(chan responder.Event, 64),
+		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), posts: make(chan func(), 256),
+		preferences: map[string]preference{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, refusals: make(chan responder.Event, 64),
 	}
 	return d.run(ctx)
 }
@@ -76,10 +100,16 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 	defer parts.Wait()
 	defer end()
 
+	d.life = life
 	if err := d.open(life); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	parts.Go(func() { d.followChecks(life) })
+	parts.Go(func() { d.followLeases(life) })
+	if d.channel != nil {
+		parts.Go(func() { d.hear(life) })
+	}
 
 	fatal := make(chan error, 2)
 	parts.Go(func() {
@@ -121,13 +151,18 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			f()
 		case <-d.o.Reload:
 			d.reload()
+		case f := <-d.posts:
+			f()
+		case <-d.alarm.C:
 		case <-leases.C:
 			d.renew()
+			d.foreign()
 		case <-done:
 			done = nil
 			d.beginStop()
 		}
-		if d.stopping && !d.answering() {
+		d.think()
+		if d.stopping && !d.answering() && (!d.mind.Busy() || time.Now().After(d.stopBy)) {
 			return nil
 		}
 	}
@@ -145,6 +180,14 @@ func pump[T any](ctx context.Context, collect func(context.Context) ([]T, error)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// post hands the actor something that happened in another goroutine.
+func (d *Daemon) post(f func()) {
+	select {
+	case d.posts <- f:
+	case <-d.life.Done():
 	}
 }
 

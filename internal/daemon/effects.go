@@ -42,7 +42,7 @@ func services(hs []holding) []takeover.Service {
 
 // service4plan describes a router to the plan, without addresses.
 func (r *router) service4plan() takeover.Service {
-	return takeover.Service{Name: r.service.Name, Serve: r.duty == dutyServe, Guarded: r.guarded, Stateless: r.service.Raw}
+	return takeover.Service{Name: r.service.Name, Serve: r.duty == dutyServe, Guarded: r.guarded, Stateless: r.service.Control == nil}
 }
 
 // perform carries out steps. The holdings say whose addresses they are about.
@@ -52,7 +52,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 		case takeover.Refuse, takeover.EndRefusing: // elements stand for as long as the service is configured: see guard
 		case takeover.Serve:
 			if !d.stopping {
-				d.refusal("serve", d.respond.Serve(plain(s.Addresses), 0))
+				d.serve(hs, s.Addresses)
 			}
 		case takeover.EndServing:
 			d.refusal("end serving", d.respond.Withdraw(plain(s.Addresses)))
@@ -76,6 +76,21 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 			d.delete(hs)
 			d.bequeath(hs)
 		}
+	}
+}
+
+// serve lifts the refusal of addresses, each until its service's lease ends.
+func (d *Daemon) serve(hs []holding, as []takeover.Address) {
+	until := map[takeover.Address]time.Duration{}
+	for _, h := range hs {
+		until[h.address] = h.router.until
+	}
+	by := map[time.Duration][]takeover.Address{}
+	for _, a := range as {
+		by[until[a]] = append(by[until[a]], a)
+	}
+	for end, as := range by {
+		d.refusal("serve", d.respond.Serve(plain(as), remaining(end)))
 	}
 }
 

@@ -26,6 +26,9 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		switch a.Kind {
 		case vrrp.Enter:
 			records = append(records, d.entered(r, a))
+			d.turned(r.service, a.Reason == vrrp.ReasonTimeout)
+		case vrrp.Suspect:
+			d.suspect(r.service.Name)
 		case vrrp.Inherited:
 			r.releasing = false
 			records = append(records, d.record(event.HandedOver, "was handed over", r, a))
@@ -37,7 +40,10 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		case vrrp.SendAdvert: // the loop's own
 		}
 	}
-	d.apply(unique(touched))
+	d.think() // what is done with an address is decided before it is taken
+	touched = unique(touched)
+	d.apply(touched)
+	d.comeBack(touched)
 	if len(again) > 0 {
 		d.announceHeld(d.holdings(again))
 	}
@@ -61,7 +67,7 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 		id = event.Backup
 	case vrrp.Initialize:
 	}
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "duty", string(r.currentDuty()))
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String())
 }
 
 // record prepares the record of an action.

@@ -23,6 +23,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	d.recorder = newRecorder(d.o.StateDir, func(err error) {
 		d.o.Log.Warn("the record of addresses cannot be written; a kernel before 5.18 would not know what a crash leaves", "error", err)
 	})
+	d.openPolicy(ctx)
 	if d.loop, err = transport.New(transport.Options{Logger: d.o.Log}); err != nil {
 		return err
 	}
@@ -64,6 +65,7 @@ func (d *Daemon) close() error {
 		errs = append(errs, d.kernel.Close())
 	}
 	d.recorder.close()
+	errs = append(errs, d.closePolicy())
 	if d.stopping {
 		d.report.Report(event.Stopped, "stopped")
 		d.o.Parent.Farewell()
@@ -86,6 +88,8 @@ func (d *Daemon) begin() error {
 	for i := range d.cfg.Services {
 		services[i] = &d.cfg.Services[i]
 	}
+	d.watchServices(nil)
+	d.think() // with which priorities to begin
 	if err := d.create(services, hold); err != nil {
 		return err
 	}

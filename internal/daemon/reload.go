@@ -39,6 +39,7 @@ func (d *Daemon) reload() {
 		}
 	}
 	d.cfg = next
+	d.reloadPolicy(c)
 	count := map[conf.ChangeKind]int{}
 	gone := map[string]bool{}
 	var fresh, stay []*conf.Service
@@ -48,7 +49,7 @@ func (d *Daemon) reload() {
 		case conf.Removed, conf.Restart:
 			gone[s.Name] = true
 		case conf.InPlace, conf.Unchanged:
-			switch had, takes := d.has(s.Name), conf.StaticPlan(next, s.New).Takes; {
+			switch had, takes := d.has(s.Name), conf.TakesPart(next, s.New); {
 			case had && !takes:
 				gone[s.Name] = true
 			case had:
@@ -93,7 +94,7 @@ func (d *Daemon) update(services []*conf.Service) []*router {
 	byName := make(map[string]map[vrrp.Family]spec, len(services))
 	for _, s := range services {
 		byName[s.Name] = map[vrrp.Family]spec{}
-		for _, sp := range specs(d.cfg, s, 0) {
+		for _, sp := range specs(d.cfg, s, d.preferences[s.Name], 0) {
 			byName[s.Name][sp.vrrp.Family] = sp
 		}
 	}
@@ -153,7 +154,7 @@ func (d *Daemon) create(services []*conf.Service, hold time.Duration) error {
 	var fresh []*router
 	for _, s := range services {
 		leader := vrrp.ID(0)
-		for _, sp := range specs(d.cfg, s, hold) {
+		for _, sp := range specs(d.cfg, s, d.preferences[s.Name], hold) {
 			d.lastID++
 			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
 			r.vrrp.Leader = leader

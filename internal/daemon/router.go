@@ -25,6 +25,9 @@ type router struct {
 	reason string
 	peer   netip.Addr // whom the last transition was about
 
+	silent    bool                      // policy wants no part in the election
+	returning bool                      // it takes part again when its address is handed over
+	until     time.Duration             // serving ends here, on the agent's clock; 0: it does not
 	releasing bool                      // a planned release is under way: answering until the heir is heard
 	leaving   bool                      // forgotten as soon as it holds nothing
 	held      map[takeover.Address]bool // on the interface; false: somebody else put it there

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
@@ -34,9 +35,8 @@ type spec struct {
 }
 
 // specs returns the virtual routers of a service, the IPv4 one first; nil where this node takes no part in it.
-func specs(cfg *conf.Config, s *conf.Service, hold time.Duration) []spec {
-	plan := conf.StaticPlan(cfg, s)
-	if !plan.Takes {
+func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) []spec {
+	if !conf.TakesPart(cfg, s) {
 		return nil
 	}
 	var out []spec
@@ -49,33 +49,39 @@ func specs(cfg *conf.Config, s *conf.Service, hold time.Duration) []spec {
 			Family:         family,
 			VRID:           vrrp.VRID(s.VRID),
 			Version:        s.Version,
-			Priority:       vrrp.Priority(plan.Priority),
+			Priority:       vrrp.Priority(max(1, p.priority)),
 			Interval:       s.AdvertInterval,
 			Checksum:       checksum(s.Checksum),
 			AcceptChecksum: checksum(s.AcceptChecksum),
-			PreemptBelow:   vrrp.Priority(plan.PreemptBelow),
+			PreemptBelow:   vrrp.Priority(p.preemptBelow),
 			PreemptDelay:   s.PreemptDelay,
 			Hold:           hold,
+			Suspect:        hasChannel(cfg),
 		}
-		for _, p := range prefixes {
-			c.Addresses = append(c.Addresses, p.Addr())
+		for _, prefix := range prefixes {
+			c.Addresses = append(c.Addresses, prefix.Addr())
 		}
-		for _, p := range s.UnicastPeers {
-			if p.Is6() == (family == vrrp.IPv6) {
-				c.Peers = append(c.Peers, p)
+		for _, peer := range s.UnicastPeers {
+			if peer.Is6() == (family == vrrp.IPv6) {
+				c.Peers = append(c.Peers, peer)
 			}
 		}
 		if s.Auth.Type == conf.AuthPass {
 			c.Auth.Type = vrrp.AuthPass
 			copy(c.Auth.Data[:], s.Auth.Password.Reveal())
 		}
-		d := dutyRefuse
-		if plan.Serve {
-			d = dutyServe
+		d := p.duty
+		if d == "" {
+			d = dutyRefuse
 		}
-		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: !s.Raw || s.Refuse})
+		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: guarded(s)})
 	}
 	return out
+}
+
+// guarded reports whether a service may ever refuse here. One that may not is left alone by the refusing rules.
+func guarded(s *conf.Service) bool {
+	return !s.Raw || s.Refuse || slices.ContainsFunc(s.Checks, func(c conf.HealthCheck) bool { return c.Weight == 0 })
 }
 
 func checksum(mode string) vrrp.Checksum {

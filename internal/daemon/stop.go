@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/takeover"
@@ -13,8 +14,17 @@ import (
 // beginStop releases every service. The addresses keep answering until their heirs are heard.
 func (d *Daemon) beginStop() {
 	d.stopping = true
-	d.o.Parent.Stopping()
+	patience := time.Duration(0)
+	for i := range d.cfg.Services {
+		if k := d.cfg.Services[i].Control; k != nil && d.mind.Busy() {
+			patience = max(patience, k.StopTimeout+time.Second)
+		}
+	}
+	d.stopBy = time.Now().Add(patience)
+	d.o.Parent.Stopping(patience)
 	d.report.Report(event.Stopping, "stopping: addresses are released")
+	d.mind.Stop(clock())
+	d.think()
 	d.release(d.routers)
 }
 
@@ -24,9 +34,20 @@ func (d *Daemon) release(rs []*router) {
 	if len(rs) == 0 {
 		return
 	}
-	var active, rest []holding
 	for _, r := range rs {
 		r.leaving = true
+	}
+	d.giveUp(rs)
+	d.forget()
+}
+
+// giveUp asks for heirs. What it gives up answers until they are heard.
+func (d *Daemon) giveUp(rs []*router) {
+	if len(rs) == 0 {
+		return
+	}
+	var active, rest []holding
+	for _, r := range rs {
 		if !r.active() || len(r.held) == 0 {
 			rest = append(rest, holding{router: r})
 			continue
@@ -38,7 +59,6 @@ func (d *Daemon) release(rs []*router) {
 	d.perform(takeover.Give(services(active), takeover.Planned), active)
 	d.sendRelease(rest)
 	d.apply(rs)
-	d.forget()
 }
 
 // sendRelease makes the loop send priority 0 for the routers that are Active, and stop all. Whether a router really is

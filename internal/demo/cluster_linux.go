@@ -41,6 +41,7 @@ virtual_router_id = 51
 addresses         = ["10.77.0.101/24"]
 owner             = "db1"
 standbys          = ["db2", "db3"]
+takeover          = "forbid"
 advert_interval   = "100ms"
 
 [[service]]
@@ -50,6 +51,7 @@ virtual_router_id = 52
 addresses         = ["10.77.0.102/24"]
 owner             = "db2"
 standbys          = ["db3", "db1"]
+takeover          = "forbid"
 advert_interval   = "100ms"
 `
 

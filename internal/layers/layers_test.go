@@ -31,8 +31,9 @@ var allowed = map[string][]string{
 
 // pure packages decide: no clock to read, socket, log or random number is within their reach.
 var pure = map[string][]string{
-	"policy": acting,
-	"vrrp":   acting,
+	"policy":       acting,
+	"policy/agent": acting,
+	"vrrp":         acting,
 }
 
 var acting = []string{"net", "os", "syscall", "log", "log/slog", "math/rand", "math/rand/v2", "golang.org/x/sys/unix", "sync", "context"}

@@ -184,8 +184,10 @@ func (c *Client) Ready(text string) { c.say(message{Verb: verbReady, Text: text}
 // Reloading says that a reload began.
 func (c *Client) Reloading() { c.say(message{Verb: verbReloading}) }
 
-// Stopping says that a planned stop began.
-func (c *Client) Stopping() { c.say(message{Verb: verbStopping}) }
+// Stopping says that a planned stop began. Services that have to be stopped may take patience, beyond what addresses take.
+func (c *Client) Stopping(patience time.Duration) {
+	c.say(message{Verb: verbStopping, Limit: patience})
+}
 
 // Farewell says that everything was given back. It is the last word.
 func (c *Client) Farewell() { c.say(message{Verb: verbFarewell}) }

@@ -24,6 +24,8 @@ const (
 	leastLimit = 500 * time.Millisecond
 	// stopLimit is how long a planned stop may take beyond the limit of the heartbeat.
 	stopLimit = 10 * time.Second
+	// longestStop bounds what a worker may ask for beyond that.
+	longestStop = time.Hour
 	// lifted is how long the will waits for serving to be lifted before it goes on.
 	lifted = 50 * time.Millisecond
 )
@@ -259,6 +261,9 @@ func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 				s.Notify(reloading())
 			case verbStopping:
 				s.Notify("STOPPING=1")
+				if w.stopping && m.Limit > 0 { // its services may take so long to stop
+					beat.Reset(w.limit + min(m.Limit, longestStop))
+				}
 			case verbFarewell:
 				w.farewell = true
 			case verbHold:

@@ -133,7 +133,7 @@ func obey(role string, orders <-chan os.Signal) int {
 			}
 		case <-ctx.Done():
 		}
-		c.Stopping()
+		c.Stopping(0)
 		c.Farewell()
 		cancel()
 		<-over

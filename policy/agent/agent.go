@@ -159,6 +159,12 @@ func (a *Agent) configure(now time.Duration, o Options) {
 		s.conf, s.index = &c.Services[i], i
 		a.services[i] = s
 	}
+	for _, old := range oldServices {
+		if old.started && o.Cluster.Service(old.conf.Name) < 0 { // it goes with its configuration
+			a.do(Action{Kind: Stop, Service: old.conf.Name})
+			a.unsaved = true
+		}
+	}
 	a.dirty = true
 }
 

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/internal/monitor"
+	"github.com/regent-ha/regent/policy"
+)
+
+// checksOf are the checks of a service as the monitor wants them.
+func checksOf(s *conf.Service) []monitor.Check {
+	out := make([]monitor.Check, len(s.Checks))
+	for i, c := range s.Checks {
+		out[i] = monitor.Check{Kind: string(c.Kind), Target: c.Target, Command: c.Command, Interval: c.Interval, Timeout: c.Timeout,
+			Rise: c.Rise, Fall: c.Fall, Status: c.Status, Body: c.Body, CAFile: c.CAFile, Verify: c.Verify}
+	}
+	return out
+}
+
+// watchServices lets the monitor check the configured services, and no others.
+func (d *Daemon) watchServices(gone []string) {
+	for _, name := range gone {
+		d.checks.Forget(name)
+		delete(d.results, name)
+	}
+	for i := range d.cfg.Services {
+		s := &d.cfg.Services[i]
+		if len(s.Checks) == 0 {
+			delete(d.results, s.Name)
+			d.checks.Forget(s.Name)
+			d.judgeChecks(s)
+			continue
+		}
+		if len(d.results[s.Name]) != len(s.Checks) {
+			d.results[s.Name] = make([]*monitor.Result, len(s.Checks))
+		}
+		d.checks.Watch(s.Name, checksOf(s))
+		d.judgeChecks(s)
+	}
+}
+
+// followChecks carries results to the actor.
+func (d *Daemon) followChecks(ctx context.Context) {
+	for {
+		select {
+		case r, open := <-d.checks.Results():
+			if !open {
+				return
+			}
+			d.post(func() { d.checked(r) })
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// checked takes in the result of a check.
+func (d *Daemon) checked(r monitor.Result) {
+	known := d.results[r.Service]
+	s := d.service(r.Service)
+	if s == nil || r.Index >= len(known) {
+		return // of a configuration before this one
+	}
+	was := known[r.Index]
+	known[r.Index] = &r
+	d.judgeChecks(s)
+	if s.Raw && (was == nil && !r.OK || was != nil && was.OK != r.OK) {
+		id, word := event.CheckPassed, "passes"
+		if !r.OK {
+			id, word = event.CheckFailed, "fails"
+		}
+		d.report.Report(id, s.Name+": its check "+word+": "+r.Detail, "service", s.Name, "check", nameOf(s.Checks[r.Index]), "reason", r.Detail)
+	}
+}
+
+// judgeChecks passes on what the checks of a service come to.
+func (d *Daemon) judgeChecks(s *conf.Service) {
+	if s.Raw {
+		d.judgeByHand(s)
+		return
+	}
+	able, alive := true, true
+	var details []string
+	for i, r := range d.results[s.Name] {
+		ok := r != nil && r.OK
+		if s.Checks[i].Kind == conf.CheckInterface {
+			able = able && ok
+		} else {
+			alive = alive && ok
+		}
+		if r != nil && !ok {
+			details = append(details, r.Detail)
+		}
+	}
+	d.mind.Checked(clock(), s.Name, able, alive, strings.Join(details, "; "))
+}
+
+// judgeByHand applies the checks of a service with a priority by hand.
+func (d *Daemon) judgeByHand(s *conf.Service) {
+	var results []policy.HandCheck
+	for i, r := range d.results[s.Name] {
+		h := policy.HandCheck{Weight: s.Checks[i].Weight}
+		if r != nil {
+			h.Known, h.OK, h.Detail = true, r.OK, r.Detail
+			if s.Checks[i].Kind == conf.CheckFile && r.OK {
+				h.Weight = int(r.Value) * max(1, h.Weight)
+			}
+		}
+		results = append(results, h)
+	}
+	p := byHand(s, results)
+	was, had := d.preferences[s.Name]
+	if had && was == p {
+		return
+	}
+	d.preferences[s.Name] = p
+	if !had {
+		return // its routers are not made yet
+	}
+	d.prefer(d.routersOf(s.Name))
+	if was.duty != p.duty {
+		for _, r := range d.routersOf(s.Name) {
+			if r.active() {
+				d.report.Report(event.DutyChanged, s.Name+": duty "+string(p.duty)+": "+p.why, "service", s.Name, "from", string(was.duty), "duty", string(p.duty), "reason", p.why)
+				break
+			}
+		}
+	}
+	d.setDuty(s.Name, p.duty, 0)
+}
+
+// nameOf is a check for people.
+func nameOf(c conf.HealthCheck) string {
+	if len(c.Command) > 0 {
+		return string(c.Kind) + " " + strings.Join(c.Command, " ")
+	}
+	return string(c.Kind) + " " + c.Target
+}
+
+// gauges are the measures of overload.
+func gauges(p *conf.Overload) ([]monitor.Gauge, []policy.Limit) {
+	var gs []monitor.Gauge
+	var ls []policy.Limit
+	for _, m := range p.Marks {
+		gs = append(gs, monitor.Gauge{Kind: string(m.Measure), Command: m.Command, Path: m.Path})
+		ls = append(ls, policy.Limit{Name: string(m.Measure), High: m.High, Low: m.Low})
+	}
+	return gs, ls
+}
+
+// measureEvery is how often the load is looked at when the file does not judge it: for status only.
+const measureEvery = 5 * time.Second
+
+// measure watches how busy this node is, until ctx ends.
+func (d *Daemon) measure(ctx context.Context, o *conf.Overload) {
+	every := measureEvery
+	var gs []monitor.Gauge
+	var ls []policy.Limit
+	dwell := time.Duration(0)
+	if o != nil {
+		every, dwell = o.Interval, o.Dwell
+		gs, ls = gauges(o)
+	}
+	meter := policy.NewMeter(ls, dwell)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		values := make([]float64, len(gs))
+		for i, g := range gs {
+			var err error
+			if values[i], err = monitor.Measure(ctx, g); err != nil {
+				values[i] = math.NaN()
+				d.o.Log.Debug("measure", "what", g.Kind, "error", err)
+			}
+		}
+		load, err := monitor.Measure(ctx, monitor.Gauge{Kind: string(conf.MeasureLoad)})
+		if err != nil {
+			load = 0
+		}
+		overloaded, _, why := meter.Sample(clock(), values)
+		d.post(func() { d.mind.Loaded(clock(), load, overloaded, why) })
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
