@@ -5,10 +5,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -77,35 +75,8 @@ func showStatus(ctx context.Context, out io.Writer, socket string, asJSON, colou
 // askStatus fetches the snapshot over the control socket.
 func askStatus(ctx context.Context, socket string) (status.Snapshot, error) {
 	var snap status.Snapshot
-	client := &http.Client{
-		Timeout: 5 * time.Second,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-			},
-		},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://regent/v1/status", nil)
-	if err != nil {
-		return snap, failed("%v", err)
-	}
-	resp, err := client.Do(req)
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		return snap, failed("control socket %s: permission denied (be root, or in the socket's group)", socket)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
-		return snap, failed("control socket %s: no daemon is running there (see --run-dir)", socket)
-	case err != nil:
-		return snap, failed("control socket %s: %v", socket, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // the status line says enough without it
-		return snap, failed("control socket %s: %s: %s", socket, resp.Status, strings.TrimSpace(string(text)))
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&snap); err != nil {
-		return snap, failed("control socket %s: answer is no status document: %v", socket, err)
+	if err := ask(ctx, socket, http.MethodGet, "/v1/status", nil, &snap); err != nil {
+		return snap, err
 	}
 	if snap.Version != status.SchemaVersion {
 		return snap, failed("control socket %s: status version %d, this command knows %d", socket, snap.Version, status.SchemaVersion)

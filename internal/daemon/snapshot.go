@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"github.com/regent-ha/regent/internal/status"
+	"github.com/regent-ha/regent/policy"
 	"github.com/regent-ha/regent/vrrp"
 )
 
@@ -33,7 +34,30 @@ func (d *Daemon) snapshot() status.Snapshot {
 	for _, r := range d.routers {
 		s.Services = append(s.Services, d.serviceStatus(r, states[r.id]))
 	}
+	s.Nodes = d.nodeStatus()
 	return s
+}
+
+// nodeStatus is what is known of the nodes.
+func (d *Daemon) nodeStatus() []status.Node {
+	v := d.mind.View()
+	out := []status.Node{}
+	for i := range v.Cluster.Nodes {
+		n, sight := &v.Cluster.Nodes[i], &v.Sights[i]
+		s := status.Node{Name: n.Name, Presence: [...]string{policy.Unknown: "unknown", policy.Alive: "alive", policy.Dead: "dead"}[sight.Presence],
+			Alive: sight.Presence == policy.Alive, Capacity: n.Capacity, Performs: []string{}, Duties: map[string]string{}}
+		if s.Alive {
+			s.Load, s.Overloaded, s.Drained = sight.Record.Load, sight.Record.Overloaded, sight.Record.Drained || n.Maintenance
+			for _, st := range sight.Record.Services {
+				s.Duties[st.Service] = string(st.Duty)
+				if st.Performs {
+					s.Performs = append(s.Performs, st.Service)
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
@@ -42,6 +66,16 @@ func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
 		State: r.state.String(), Duty: string(r.currentDuty()), Priority: int(r.vrrp.Priority), EffectivePriority: int(st.Priority),
 		Since: r.since, Reason: r.reason, Mechanism: d.respond.Mechanism(), Checks: []status.Check{},
 		Counters: counters(st.Counters),
+	}
+	if p, ok := d.mind.Report(r.service.Name); ok {
+		v.Protected, v.ForbiddenBy, v.Phase, v.DutyReason = p.Protected, string(p.Forbidden), p.Phase.String(), p.Reason
+	} else {
+		v.DutyReason = d.preferences[r.service.Name].why
+	}
+	for i, c := range d.results[r.service.Name] {
+		if c != nil {
+			v.Checks = append(v.Checks, status.Check{Name: nameOf(r.service.Checks[i]), OK: c.OK, Since: c.Since, Detail: c.Detail})
+		}
 	}
 	for _, p := range r.prefixes {
 		v.Addresses = append(v.Addresses, p.String())

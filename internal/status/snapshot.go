@@ -34,6 +34,8 @@ type Service struct {
 	Reason            string    `json:"reason"`
 	Protected         bool      `json:"protected"`
 	ForbiddenBy       string    `json:"forbidden_by"` // operator | forecast | ""
+	Phase             string    `json:"phase"`        // of performing it here: idle | kept | waiting | leasing | starting | proving | serving | stopping
+	DutyReason        string    `json:"duty_reason"`  // why the duty is what it is
 	Mechanism         string    `json:"mechanism"`    // nftables | sk_lookup | kernel
 	Counters          Counters  `json:"counters"`
 	Checks            []Check   `json:"checks"`
@@ -77,9 +79,13 @@ type Check struct {
 
 // Node is what is known of one node of the cluster.
 type Node struct {
-	Name     string   `json:"name"`
-	Alive    bool     `json:"alive"`
-	Load     float64  `json:"load"`
-	Capacity int      `json:"capacity"`
-	Performs []string `json:"performs"`
+	Name       string            `json:"name"`
+	Alive      bool              `json:"alive"`
+	Presence   string            `json:"presence"` // alive | dead | unknown
+	Load       float64           `json:"load"`
+	Overloaded bool              `json:"overloaded"`
+	Drained    bool              `json:"drained"` // by an operator, or in maintenance by the file
+	Capacity   int               `json:"capacity"`
+	Performs   []string          `json:"performs"`
+	Duties     map[string]string `json:"duties"` // by service: none | refuse | serve, as the node says
 }
