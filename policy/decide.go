@@ -18,6 +18,7 @@ type Decision struct {
 	Forbidden    Origin   // who forbids that any standby does
 	Candidates   []string // who may perform it, best first; of nodes about which nothing is known none is among them
 	Reasons      []string // in words, the most important first
+	Obstacles    []string // why none of those that could perform it may; nil while there are Candidates
 }
 
 // Decide returns what a node does about a service, both given by their index in v.Cluster.
@@ -34,6 +35,9 @@ func Decide(v *View, service, node int) Decision {
 		if q.verdicts[c].eligible {
 			d.Candidates = append(d.Candidates, v.Cluster.Nodes[c].Name)
 		}
+	}
+	if len(d.Candidates) == 0 {
+		d.Obstacles = q.obstacles()
 	}
 	mine := &q.verdicts[node]
 	d.Eligible = mine.eligible
@@ -109,6 +113,12 @@ func standing(v *View, node, service int) *Standing {
 		return &r.Services[service]
 	}
 	return r.Standing(name)
+}
+
+// MayPerform reports whether a node is the owner or a standby of a service, by the terms in force.
+func MayPerform(v *View, service, node int) bool {
+	name := v.Cluster.Nodes[node].Name
+	return name == v.Cluster.Services[service].Owner || slices.Contains(v.inForce(service).Standbys, name)
 }
 
 // Performer returns the index of the node that performs a service, −1 if none is known to. If several say so, one that is

@@ -107,6 +107,23 @@ func (q *question) judge() {
 	}
 }
 
+// obstacles is why the owner and each standby may not perform the service.
+func (q *question) obstacles() []string {
+	var out []string
+	if q.owner >= 0 {
+		out = append(out, q.verdicts[q.owner].why...)
+	}
+	if q.forbidden() != Free {
+		return append(out, q.forbiddenWords())
+	}
+	for _, name := range q.terms.Standbys {
+		if i := q.v.Cluster.Node(name); i >= 0 && i != q.owner {
+			out = append(out, q.verdicts[i].why...)
+		}
+	}
+	return out
+}
+
 // judgeNode judges the owner or a standby, but for the comparison of failures.
 func (q *question) judgeNode(node int) judged {
 	v, s := q.v, q.s

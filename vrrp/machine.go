@@ -175,6 +175,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 	m.restart(now)
 	m.state = Initialize
 	out = m.enter(Backup, ReasonStartup, out)
+	m.expect(now)
 	if m.follows() && m.leader.state == Active {
 		return m.activate(now, ReasonGroup, out)
 	}

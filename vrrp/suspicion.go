@@ -6,7 +6,8 @@ package vrrp
 // misses two says so ([Suspect]) while its Active_Down_Timer goes on; who knows better by another channel may prolong that
 // once ([Router.Hold]). RFC 9568 knows nothing of it, and without [Config.Suspect] nothing of it happens.
 
-// expect begins a silence that may become suspect: an advert of the Active was accepted just now.
+// expect begins a silence that may become suspect: an advert of the Active was accepted just now, or this router has just
+// started, perhaps where adverts never arrive.
 func (m *machine) expect(now Time) {
 	if m.cfg.Suspect && m.state == Backup && !m.follows() {
 		m.suspect = now.Add(2*m.interval + m.skew()/4)

@@ -56,6 +56,20 @@ func TestBackupThatMissesTwoAdvertsSaysSoOnceASilence(t *testing.T) {
 	s.state(1, Active)
 }
 
+func TestRouterThatHearsNobodyAtItsStartSaysSo(t *testing.T) {
+	c := config4()
+	c.Suspect = true
+	s := newStation(t, c)
+	s.up(1)
+	acts := s.pass(2500 * time.Millisecond)
+	if len(acts) != 1 || acts[0].Kind != Suspect || acts[0].Peer.IsValid() {
+		t.Fatalf("after two and a half intervals: %+v", acts)
+	}
+	s.hold(true)
+	s.pass(3 * time.Second)
+	s.state(1, Backup)
+}
+
 func TestHoldPutsTheTakeoverOffOnce(t *testing.T) {
 	s := suspicious(t)
 	s.hold(false) // nothing is suspected yet

@@ -179,7 +179,8 @@ const (
 	Inherited
 	// Discarded: an advert was discarded or is odd; Discard says why. At most one a reason and ten seconds.
 	Discarded
-	// Suspect: two adverts of the Active (Peer, PeerPriority) were missed, in this silence; the Active_Down_Timer goes on.
+	// Suspect: two adverts of the Active (Peer, PeerPriority; none was heard yet after a start) were missed, in this silence;
+	// the Active_Down_Timer goes on.
 	Suspect
 )
 

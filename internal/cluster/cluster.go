@@ -73,7 +73,7 @@ type Cluster struct {
 // last is what was last taken from a node.
 type last struct {
 	incarnation, sequence uint64 // of its record
-	window                window // of its messages
+	records, messages     window
 }
 
 // Times of the channel.
@@ -227,14 +227,16 @@ func (c *Cluster) Send(node string, payload []byte) error {
 // meet looks for nodes that are missing, for ever and quietly.
 func (c *Cluster) meet() {
 	for {
+		// Side by side: one that is off the network would hold up the others.
+		var looking sync.WaitGroup
 		for name, at := range c.missing() {
-			if c.ctx.Err() != nil {
-				return
-			}
-			if _, err := c.list.Join([]string{name + "/" + at.String()}); err != nil {
-				c.log.Debug("cluster: look for a node", "node", name, "error", err)
-			}
+			looking.Go(func() {
+				if _, err := c.list.Join([]string{name + "/" + at.String()}); err != nil {
+					c.log.Debug("cluster: look for a node", "node", name, "error", err)
+				}
+			})
 		}
+		looking.Wait()
 		select {
 		case <-time.After(joinEvery/2 + rand.N(joinEvery)): //nolint:gosec // jitter
 		case <-c.ctx.Done():

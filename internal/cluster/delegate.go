@@ -99,18 +99,24 @@ func (c *Cluster) take(b []byte) {
 		l = &last{}
 		c.held[e.from] = l
 	}
-	fresh := false
-	switch {
-	case e.kind == kindMessage:
-		fresh = e.to == c.o.Node && e.toLife == c.o.Incarnation && l.window.take(e.incarnation, e.sequence)
-	case newer(e.incarnation, e.sequence, l.incarnation, l.sequence):
-		// A record that comes with the first meeting is there before the membership is.
-		fresh = true
-		l.incarnation, l.sequence = e.incarnation, e.sequence
+	fresh, first := false, false
+	if e.kind == kindMessage {
+		first = e.to == c.o.Node && e.toLife == c.o.Incarnation && l.messages.take(e.incarnation, e.sequence)
+		fresh = first
+	} else {
+		// A record that comes with the first meeting is there before the membership is. One that was overtaken on its way
+		// is out of date, and no repetition.
+		fresh = newer(e.incarnation, e.sequence, l.incarnation, l.sequence)
+		first = l.records.take(e.incarnation, e.sequence)
+		if fresh {
+			l.incarnation, l.sequence = e.incarnation, e.sequence
+		}
 	}
 	c.mu.Unlock()
-	if !fresh {
+	if !first {
 		c.count.add(replayed, e.from)
+	}
+	if !fresh {
 		return
 	}
 	room := true

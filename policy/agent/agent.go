@@ -75,7 +75,8 @@ type service struct {
 
 	decision policy.Decision
 	told     told
-	orphaned bool // NoCandidate was reported
+	orphaned bool          // NoCandidate was reported
+	alone    time.Duration // since when there is no candidate; Never
 	released time.Duration
 	failback bool // an operator asked for it
 	due      bool // the delay of failback has passed
@@ -150,7 +151,7 @@ func (a *Agent) configure(now time.Duration, o Options) {
 	}
 	a.services = make([]*service, len(c.Services))
 	for i := range c.Services {
-		s := &service{state: Initialize, readySince: Never, deadline: Never, wardEnd: Never, able: true, since: now, released: -Never}
+		s := &service{state: Initialize, readySince: Never, deadline: Never, wardEnd: Never, able: true, since: now, released: -Never, alone: Never}
 		for _, old := range oldServices {
 			if old.conf.Name == c.Services[i].Name {
 				s = old
@@ -407,6 +408,12 @@ func (s *service) next(a *Agent) time.Duration {
 	}
 	if len(s.failures) > 0 && s.conf.FailureWindow > 0 {
 		d = min(d, s.failures[0]+s.conf.FailureWindow)
+	}
+	if s.alone != Never && !s.orphaned {
+		d = min(d, s.alone+a.t.ForbidAfter)
+	}
+	if s.phase == Waiting && a.now < s.since+a.t.Stale {
+		d = min(d, s.since+a.t.Stale)
 	}
 	if s.handing(a) {
 		d = min(d, s.released+a.t.Retry)

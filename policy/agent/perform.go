@@ -171,6 +171,15 @@ func (a *Agent) blocker(s *service) string {
 	if i := a.performer(s); i >= 0 {
 		return fmt.Sprintf("%s still performs it", a.o.Cluster.Nodes[i].Name)
 	}
+	if s.silence || !a.o.Cluster.Channel || a.now >= s.since+a.t.Stale {
+		return ""
+	}
+	// Another node was Active a moment ago. Before it is heard over the channel, it may perform the service.
+	for i := range a.view.Sights {
+		if a.view.Sights[i].Presence == policy.Unknown && policy.MayPerform(&a.view, s.index, i) {
+			return fmt.Sprintf("%s has not been heard yet", a.o.Cluster.Nodes[i].Name)
+		}
+	}
 	return ""
 }
 

@@ -189,20 +189,18 @@ func (a *Agent) checked(s *service) {
 
 // orphan reports that nobody may perform the service whose address this node answers for, and that somebody may again.
 func (a *Agent) orphan(s *service) {
-	alone := s.state == Active && len(s.decision.Candidates) == 0 && !s.performs()
-	if alone == s.orphaned {
+	if s.state != Active || len(s.decision.Candidates) > 0 || s.performs() {
+		if s.orphaned && s.state == Active { // else whoever is Active now will say
+			a.tell(Note{Topic: CandidateFound, Service: s.conf.Name, Reason: s.why()})
+		}
+		s.orphaned, s.alone = false, Never
 		return
 	}
-	if !alone && s.state != Active { // whoever is Active now will say
-		s.orphaned = false
-		return
+	s.alone = min(s.alone, a.now)
+	if !s.orphaned && a.now >= s.alone+a.t.ForbidAfter { // not while nodes start, or change places
+		s.orphaned = true
+		a.tell(Note{Topic: NoCandidate, Service: s.conf.Name, Reason: strings.Join(s.decision.Obstacles, "; ")})
 	}
-	s.orphaned = alone
-	topic := CandidateFound
-	if alone {
-		topic = NoCandidate
-	}
-	a.tell(Note{Topic: topic, Service: s.conf.Name, Reason: s.why()})
 }
 
 // handing reports whether the address should go to a node that may serve, since this one may not.
