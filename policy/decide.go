@@ -58,7 +58,7 @@ func Decide(v *View, service, node int) Decision {
 			d.PreemptBelow = 255
 		}
 		d.Reasons = []string{"owner, ready"}
-	case s.ServeAt == AtInherited && mine.eligible:
+	case s.ServeAt != AtOwn && mine.eligible:
 		place := slices.Index(q.order, node)
 		if slices.Contains(q.order[:place], q.owner) {
 			place-- // the owner has a band of its own

@@ -239,12 +239,16 @@ func (q *question) rank() {
 	if performer < 0 || q.future {
 		return
 	}
-	first := performer
-	if len(q.order) > 2 || len(q.order) > 1 && performer == q.owner {
-		q.promote(planned(q.v, performer, q.index))
+	// The plan matters only where services compete for room: else it names the first that may take over anyway, and a node
+	// that plans with less knowledge must not come to another order.
+	next := slices.IndexFunc(q.order, func(i int) bool { return i != q.owner && i != performer && q.verdicts[i].eligible })
+	if next >= 0 && next+1 < len(q.order) {
+		if p := planned(q.v, performer, q.index); p != q.order[next] {
+			q.promote(p)
+		}
 	}
-	if first != q.owner {
-		q.promote(first)
+	if performer != q.owner {
+		q.promote(performer)
 	}
 }
 

@@ -115,7 +115,7 @@ func (s *service) performs() bool { return s.started || s.phase == Serving }
 
 // serves reports whether this node answers at the service's address with the service, if it is Active.
 func (s *service) serves() bool {
-	return s.phase == Serving && (s.conf.ServeAt == policy.AtInherited || s.ward.Epoch == 0)
+	return s.phase == Serving && (s.conf.ServeAt != policy.AtOwn || s.ward.Epoch == 0)
 }
 
 // duty is what this node does with the address now.
@@ -205,7 +205,7 @@ func (a *Agent) orphan(s *service) {
 
 // handing reports whether the address should go to a node that may serve, since this one may not.
 func (s *service) handing(a *Agent) bool {
-	if a.stopping || s.state != Active || s.conf.ServeAt != policy.AtInherited || s.decision.Duty != policy.Refuse || !s.decision.Takes || s.phase == Serving {
+	if a.stopping || s.state != Active || s.conf.ServeAt == policy.AtOwn || s.decision.Duty != policy.Refuse || !s.decision.Takes || s.phase == Serving {
 		return false
 	}
 	return slices.ContainsFunc(s.decision.Candidates, func(name string) bool {
