@@ -51,7 +51,10 @@ func Decide(v *View, service, node int) Decision {
 	switch {
 	case q.drained(node):
 		d.Priority = step(PriorityDrained, drainedStep, 1, q.place(node, true))
-		d.Reasons = mine.why
+		d.Reasons = []string{n.Name + " is drained"}
+		if n.Maintenance {
+			d.Reasons[0] = n.Name + " is in maintenance"
+		}
 	case owner && mine.eligible:
 		d.Priority, d.PreemptBelow, d.Duty = PriorityOwner, ServingEdge, Serve
 		if s.Failback == FailbackAutomatic || s.Failback == "" {
