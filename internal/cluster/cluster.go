@@ -68,6 +68,7 @@ type Cluster struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	closing sync.Once
 }
 
 // last is what was last taken from a node.
@@ -296,14 +297,15 @@ func (c *Cluster) SetPeers(peers map[string]netip.AddrPort) {
 func (c *Cluster) Stats() Stats { return c.count.stats() }
 
 // Close says goodbye to the other nodes, for a short while at most, and ends the channel.
-func (c *Cluster) Close() error {
-	c.spread() // the last word is the newest
-	err := c.list.Leave(leaveWithin)
-	if err != nil {
-		c.log.Debug("cluster: leave", "error", err)
-	}
-	err = c.list.Shutdown()
-	c.cancel()
-	c.running.Wait()
+func (c *Cluster) Close() (err error) {
+	c.closing.Do(func() {
+		c.spread() // the last word is the newest
+		if err := c.list.Leave(leaveWithin); err != nil {
+			c.log.Debug("cluster: leave", "error", err)
+		}
+		err = c.list.Shutdown()
+		c.cancel()
+		c.running.Wait()
+	})
 	return err
 }
