@@ -144,7 +144,10 @@ func (e *engine) Close() error {
 	e.cancel()
 	e.running.Wait()
 	e.out.close()
-	return e.client.Close()
+	if err := e.client.Close(); err != nil && !errors.Is(err, context.Canceled) { // it had broken off already
+		return err
+	}
+	return nil
 }
 
 // pursue gets the lease of a service and keeps it, again and again, until ctx ends.
@@ -157,7 +160,7 @@ func (e *engine) pursue(ctx context.Context, service string) {
 			return
 		}
 		if held {
-			pause, told = 100*time.Millisecond, ""
+			pause, told = 100*time.Millisecond, err.Error() // it was said
 		}
 		if err != nil && err.Error() != told {
 			told = err.Error()
@@ -208,7 +211,11 @@ func (e *engine) hold(ctx context.Context, service string) (held bool, err error
 		return false, errors.New("etcd answered too late")
 	}
 	e.out.put(Event{Service: service, Held: true, Until: until})
-	return true, e.keep(ctx, service, lease.ID, until)
+	err = e.keep(ctx, service, lease.ID, until)
+	if ctx.Err() == nil { // before the lease is given back, which may take a while
+		e.out.put(Event{Service: service, Err: err})
+	}
+	return true, err
 }
 
 // keep renews a lease until it cannot be renewed in time. It is lost not later than until.
