@@ -30,7 +30,8 @@ test: setup build check ## everything that is not a timing
 	@CGO_ENABLED=1 $(GO) test -race -short -p 1 -skip '^TestProof' -shuffle=on -timeout 10m $(RACE)
 
 # Packages whose tests need no network and few seconds; the race detector needs a C compiler, which setup provides.
-RACE := ./vrrp/... ./takeover ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe ./internal/daemon
+RACE := ./vrrp/... ./takeover ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe ./internal/daemon \
+	./policy/... ./internal/monitor ./internal/cluster ./internal/arbiter ./takeover/control
 
 proof: setup build ## the timed and long tests, with a report
 	@mkdir -p $(ARTIFACTS)

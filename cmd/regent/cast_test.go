@@ -59,8 +59,6 @@ kill -9 "$pid" 2>/dev/null
 while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
 exit 0
 `
-	// slowStop takes a while, as a database does.
-	slowStop = "sleep 1\n"
 )
 
 // clusterHead is the part of the file that is the same in all tests.
@@ -402,16 +400,6 @@ func (p *poll) end(last string) []string {
 	close(p.stop)
 	<-p.done
 	return p.seen
-}
-
-// first is when an answer was seen first.
-func (p *poll) first(answer string) time.Time {
-	for i, s := range p.seen {
-		if s == answer {
-			return p.at[i]
-		}
-	}
-	return time.Time{}
 }
 
 // kill ends all processes of a node's daemon, and what its service script started: the machine is gone.

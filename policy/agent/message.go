@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -44,7 +45,7 @@ const (
 // AppendMessage encodes a message. A reason that is too long is cut.
 func AppendMessage(b []byte, m Message) ([]byte, error) {
 	if len(m.Reason) > nameLimit {
-		m.Reason = m.Reason[:nameLimit]
+		m.Reason = strings.ToValidUTF8(m.Reason[:nameLimit], "")
 	}
 	text, err := json.Marshal(m)
 	return append(b, text...), err

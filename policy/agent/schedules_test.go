@@ -54,6 +54,9 @@ func TestSchedules(t *testing.T) {
 		return
 	}
 	first, count := variable("REGENT_SIM_FIRST", 1), variable("REGENT_SIM_SCHEDULES", 10000)
+	if testing.Short() {
+		count = min(count, 300)
+	}
 	var next, failed, served atomic.Int64
 	var workers sync.WaitGroup
 	var mu sync.Mutex

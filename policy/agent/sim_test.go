@@ -32,7 +32,6 @@ type sim struct {
 	startFails, stopFails float64
 
 	calm    vrrp.Time // when the last fault was over
-	wobble  vrrp.Time // when anything was last changed, on purpose or not
 	history []string
 	wrong   string
 	double  []vrrp.Time // by service: since when two serve
