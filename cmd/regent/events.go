@@ -14,11 +14,12 @@ import (
 
 // catalogued is one event of `regent events --json`.
 type catalogued struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Level   string `json:"level"`
-	Alert   bool   `json:"alert"`
-	Meaning string `json:"meaning"`
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Level     string `json:"level"`
+	Alert     bool   `json:"alert"`
+	MessageID string `json:"message_id"`
+	Meaning   string `json:"meaning"`
 }
 
 func eventsCommand() *cobra.Command {
@@ -27,7 +28,10 @@ func eventsCommand() *cobra.Command {
 		Use:   "events",
 		Short: "list the events that the daemon reports",
 		Long: `Lists the catalogue of events: the id and the name that a record carries as event=… and name=…, its level, and
-whether it asks for a person (alert=true). Ids and names never change their meaning.`,
+whether it asks for a person (alert=true). Ids and names never change their meaning.
+
+With --json: one array of {"id", "name", "level", "alert", "message_id", "meaning"}, in the order of the ids; message_id
+is the journal's MESSAGE_ID.`,
 		Example: `  regent events
   regent events --json | jq -r '.[] | select(.alert) | .name'`,
 		Args: cobra.NoArgs,
@@ -35,10 +39,13 @@ whether it asks for a person (alert=true). Ids and names never change their mean
 			out := c.OutOrStdout()
 			list := []catalogued{}
 			for _, e := range event.Catalogue() {
-				list = append(list, catalogued{e.ID.String(), e.Name, e.Level.String(), e.Alert, e.Meaning})
+				list = append(list, catalogued{e.ID.String(), e.Name, e.Level.String(), e.Alert, e.ID.MessageID(), e.Meaning})
 			}
 			if asJSON {
-				return json.NewEncoder(out).Encode(list)
+				if err := json.NewEncoder(out).Encode(list); err != nil {
+					return failed("events: %v", err)
+				}
+				return nil
 			}
 			tw := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(tw, "EVENT\tNAME\tLEVEL\tALERT\tMEANING")
@@ -49,7 +56,10 @@ whether it asks for a person (alert=true). Ids and names never change their mean
 				}
 				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", e.ID, e.Name, e.Level, alert, e.Meaning)
 			}
-			return tw.Flush()
+			if err := tw.Flush(); err != nil {
+				return failed("events: %v", err)
+			}
+			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the catalogue as one JSON array")

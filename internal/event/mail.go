@@ -28,7 +28,8 @@ func (m *mailer) message(a *Alert) []byte {
 		to[i] = t.String()
 	}
 	header("To", strings.Join(to, ",\r\n "))
-	header("Subject", mime.QEncoding.Encode("utf-8", line("[regent] "+a.Node+": "+a.Text, subjectLimit)))
+	subject := mime.QEncoding.Encode("utf-8", line("[regent] "+a.Node+": "+a.Text, subjectLimit))
+	header("Subject", strings.ReplaceAll(subject, "?= =?", "?=\r\n =?")) // encoded words stand on short lines
 	header("Date", a.Time.Format(time.RFC1123Z))
 	header("Message-ID", "<"+a.ID+"@"+m.hello+">") // the same when it is sent again
 	header("Auto-Submitted", "auto-generated")

@@ -9,7 +9,7 @@ import (
 
 // MessageID returns the journal's MESSAGE_ID of an event, 32 hexadecimal digits:
 //
-//	journalctl MESSAGE_ID=ce30ff2d…
+//	journalctl MESSAGE_ID=a7c9acb4e09485aba8cd07539214c0c9
 //
 // It is made of the first 16 bytes of SHA-256("regent event RG1301"), with the bits of a UUID of version 8 set, as
 // RFC 9562 has it for such. It never changes; a test holds the committed table.

@@ -85,14 +85,14 @@ func (m *mailer) send(ctx context.Context, a *Alert) error {
 }
 
 func (m *mailer) session(ctx context.Context, a *Alert) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(m.host, m.port))
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(m.host, m.port))
 	if err != nil {
 		return err
 	}
-	defer conn.Close()                                                           //nolint:errcheck // what counts has been acknowledged by then
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })() //nolint:errcheck // a closed one needs none
+	defer raw.Close()                                                           //nolint:errcheck // what counts has been acknowledged by then
+	defer context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })() //nolint:errcheck // a closed one needs none
 	verified := &tls.Config{ServerName: m.host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}
-	conn = &bounded{conn, talkLimit}
+	var conn net.Conn = &bounded{raw, talkLimit}
 	if m.implicit {
 		conn = tls.Client(conn, verified)
 	}
