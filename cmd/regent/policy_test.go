@@ -613,3 +613,50 @@ func TestFilteredAdvertsPutTheTakeoverOffOnce(t *testing.T) {
 		}
 	}
 }
+
+// Stopping the cluster channel moves no address; without it the standby still takes over, by what it knows.
+func TestChannelThatIsCutMovesNothing(t *testing.T) {
+	t.Parallel()
+	c := newCast(t, 2, stateless).listeners().start()
+	db1, db2 := c.hosts["db1"], c.hosts["db2"]
+	c.answers("db1")
+	before, _ := db2.service("orders", "ipv4")
+	for _, h := range []*host{db1, db2} {
+		if out, err := h.Run(context.Background(), "nft", "add table inet test; add chain inet test in { type filter hook prerouting priority -400; }; add rule inet test in meta l4proto { tcp, udp } th dport 7946 drop; add rule inet test in meta l4proto tcp tcp sport 7946 drop"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	p := c.poll(c.client)
+	for _, h := range []*host{db1, db2} {
+		h.until("noticing that the other is not heard", 15*time.Second, func() bool { return h.logged("RG1802") > 0 })
+	}
+	c.keepsAnswering("db1", 2*time.Second)
+	if seen := p.end("db1"); len(seen) != 1 {
+		t.Errorf("the client saw %q", seen)
+	}
+	after, _ := db2.service("orders", "ipv4")
+	if after.State != "backup" || after.Counters.MasterTransitions != before.Counters.MasterTransitions {
+		t.Errorf("db2 is %s after %d transitions, %d before", after.State, after.Counters.MasterTransitions, before.Counters.MasterTransitions)
+	}
+	c.kill("db1")
+	c.answers("db2")
+}
+
+// A node with another key, and garbage, are counted and change nothing.
+func TestStrangersOnTheChannelAreCounted(t *testing.T) {
+	t.Parallel()
+	c := newCast(t, 2, stateless).listeners().start("db1")
+	c.write("other.key", "ZmVkY2JhOTg3NjU0MzIxMA==\n", 0o600)
+	db2 := c.hosts["db2"]
+	db2.configure(strings.Replace(c.text, "cluster.key", "other.key", 1))
+	db2.start()
+	db1 := c.hosts["db1"]
+	db1.until("counting what it refuses", 20*time.Second, func() bool { return db1.logged("RG1805") > 0 })
+	if s, err := db1.status(); err != nil || s.Nodes[1].Alive {
+		t.Errorf("db2 was let in: %+v %v", s.Nodes, err)
+	}
+	if !strings.Contains(db1.log(), "WrongKey:") {
+		t.Errorf("the record does not say what was refused:%s", c.logs())
+	}
+	db1.is("orders", "ipv4", "active")
+}
