@@ -19,20 +19,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// script writes a shell script and returns its path.
-func script(t *testing.T, text string) string {
+// script is the command that runs a shell script with arguments. The script is read, not executed: a file that was just
+// written may still be open in a process that another test is about to start.
+func script(t *testing.T, text string, args ...string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "page")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return append([]string{"/bin/sh", path}, args...)
 }
 
 func TestCommandGetsTheDocumentAndAnEnvironmentOfItsOwn(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "s3cret") // what the daemon has in its own environment stays there
 	dir := t.TempDir()
-	c, err := newCommand([]string{script(t, `cat >"$1/in"; env >"$1/env"; pwd >"$1/pwd"`), dir})
+	c, err := newCommand(script(t, `cat >"$1/in"; env >"$1/env"; pwd >"$1/pwd"`, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestCommandGetsTheDocumentAndAnEnvironmentOfItsOwn(t *testing.T) {
 
 func TestCommandThatReadsNothingIsContent(t *testing.T) {
 	t.Parallel()
-	c, err := newCommand([]string{script(t, "exec 0<&-; exit 0")})
+	c, err := newCommand(script(t, "exec 0<&-; exit 0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +96,14 @@ func TestFailingCommandSaysWhy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cmd, err := newCommand([]string{script(t, c.text), "--token=s3cret"})
+			cmd, err := newCommand(script(t, c.text, "--token=s3cret"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := cmd.send(t.Context(), anAlert()); err == nil || err.Error() != c.want {
 				t.Errorf("error %v, want %s", err, c.want)
 			}
-			if cmd.name() != "exec page" {
+			if cmd.name() != "exec sh" {
 				t.Errorf("name %q", cmd.name())
 			}
 		})
@@ -119,7 +120,7 @@ func TestFailingCommandSaysWhy(t *testing.T) {
 func TestHangingCommandIsKilledWithItsChildren(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c, err := newCommand([]string{script(t, `sleep 1000 & echo $! >"$1/pid.new"; mv "$1/pid.new" "$1/pid"; wait`), dir})
+	c, err := newCommand(script(t, `sleep 1000 & echo $! >"$1/pid.new"; mv "$1/pid.new" "$1/pid"; wait`, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,12 +155,16 @@ func TestHangingCommandIsKilledWithItsChildren(t *testing.T) {
 func TestAlertsOfARecordReachTheCommandInOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s, err := NewSinks(newBook(slog.LevelInfo), SinkConfig{Exec: []string{script(t, `cat >>"$1/all"`), dir}})
+	s, err := NewSinks(newBook(slog.LevelInfo), SinkConfig{Exec: script(t, `cat >>"$1/all"`, dir)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raise(slog.New(s), "one")
 	raise(slog.New(s), "two")
+	poll(t, "two alerts", func() bool {
+		b, err := os.ReadFile(filepath.Join(dir, "all"))
+		return err == nil && strings.Count(string(b), "\n") == 2
+	})
 	s.Close()
 	all, err := os.ReadFile(filepath.Join(dir, "all"))
 	if err != nil {

@@ -48,9 +48,9 @@ type journal struct {
 	level slog.Leveler
 	to    *net.UnixAddr
 
-	mu       sync.Mutex
-	conn     *net.UnixConn // nil: none could be made
-	restless time.Time     // until then the journal is left alone
+	mu        sync.Mutex
+	conn      *net.UnixConn // nil: none could be made
+	restUntil time.Time     // until then the journal is left alone
 }
 
 // NewJournal opens the journal. With an error the handler is usable all the same: records go to the fallback until
@@ -119,7 +119,7 @@ func (j *journal) send(b []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := time.Now()
-	if j.conn == nil || now.Before(j.restless) {
+	if j.conn == nil || now.Before(j.restUntil) {
 		return errors.New("no journal")
 	}
 	if err := j.conn.SetWriteDeadline(now.Add(journalPatience)); err != nil {
@@ -130,7 +130,7 @@ func (j *journal) send(b []byte) error {
 		err = j.sendFile(b)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		j.restless = time.Now().Add(journalRest)
+		j.restUntil = time.Now().Add(journalRest)
 	}
 	return err
 }
