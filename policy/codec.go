@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode"
 )
 
 // Bounds of a record.
@@ -17,8 +19,11 @@ const (
 	nameLimit    = 255
 )
 
-// AppendRecord encodes a record.
+// AppendRecord encodes a record. One that others would refuse is an error here already.
 func AppendRecord(b []byte, r *Record) ([]byte, error) {
+	if err := r.check(); err != nil {
+		return b, fmt.Errorf("record: %w", err)
+	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return b, fmt.Errorf("record: %w", err)
@@ -50,7 +55,7 @@ func (r *Record) check() error {
 		return errors.New("no node")
 	case len(r.Digest) > nameLimit:
 		return errors.New("digest is too long")
-	case math.IsNaN(r.Load) || r.Load < 0:
+	case math.IsNaN(r.Load) || math.IsInf(r.Load, 0) || r.Load < 0:
 		return fmt.Errorf("load %g", r.Load)
 	case len(r.Services) > serviceLimit:
 		return fmt.Errorf("%d services, at most %d", len(r.Services), serviceLimit)
@@ -76,7 +81,7 @@ func (s *Standing) check() error {
 		return fmt.Errorf("duty %.20q", s.Duty)
 	case s.Failures < 0:
 		return fmt.Errorf("%d failures", s.Failures)
-	case s.Mark != nil && (!name(s.Mark.Node) || len(s.Mark.Group) > nameLimit || !epoch(s.Mark.Epoch)):
+	case s.Mark != nil && (!name(s.Mark.Node) || s.Mark.Group != "" && !name(s.Mark.Group) || !epoch(s.Mark.Epoch)):
 		return errors.New("mark makes no sense")
 	case s.Ward != nil && (!name(s.Ward.By) || !epoch(s.Ward.Epoch)):
 		return errors.New("instruction makes no sense")
@@ -95,7 +100,10 @@ func (s *Standing) check() error {
 	return nil
 }
 
-func name(s string) bool { return s != "" && len(s) <= nameLimit }
+// name is one that can be shown to people: names from afar go into logs and onto terminals.
+func name(s string) bool {
+	return s != "" && len(s) <= nameLimit && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
+}
 
 // epoch is one that leaves room for later ones: a forged last epoch would stay in force for ever.
 func epoch(e uint64) bool { return e > 0 && e < 1<<62 }

@@ -26,10 +26,6 @@ func Decide(v *View, service, node int) Decision {
 	q := newQuestion(v, service)
 	s, n := q.s, &v.Cluster.Nodes[node]
 	d := Decision{Forbidden: q.forbidden()}
-	if why := q.excluded(node); why != "" {
-		d.Duty, d.Reasons = None, []string{why}
-		return d
-	}
 	q.rank()
 	for _, c := range q.order {
 		if q.verdicts[c].eligible {
@@ -38,6 +34,10 @@ func Decide(v *View, service, node int) Decision {
 	}
 	if len(d.Candidates) == 0 {
 		d.Obstacles = q.obstacles()
+	}
+	if why := q.excluded(node); why != "" {
+		d.Duty, d.Reasons = None, []string{why}
+		return d
 	}
 	mine := &q.verdicts[node]
 	d.Eligible = mine.eligible

@@ -88,7 +88,7 @@ func TestDecideFollowsEachRule(t *testing.T) {
 		{"anti-affinity", "db2", other(base, Service{Name: "parts", Owner: "db2", AntiAffinity: []string{"orders"}}), true, 158, 51, Refuse, false, "db1 db3", "db2 performs parts, which must be elsewhere"},
 		{"own address", "db2", base.service(func(s *Service) { s.ServeAt = AtOwn }), true, 158, 51, Refuse, true, "db1 db2 db3", "only at its own address"},
 		{"own address, owner", "db1", base.service(func(s *Service) { s.ServeAt = AtOwn }), true, 250, 255, Serve, true, "db1 db2 db3", "owner"},
-		{"no inheritor", "db3", base.service(func(s *Service) { s.Inheritors = []string{"db2"} }), false, 0, 0, None, false, "", "db3 is not among inheritors"},
+		{"no inheritor", "db3", base.service(func(s *Service) { s.Inheritors = []string{"db2"} }), false, 0, 0, None, false, "db1 db2", "db3 is not among inheritors"},
 		{"silent", "db2", base.service(func(s *Service) { s.Silent, s.Takeover = true, Forbid }).with(dies("db1")), false, 0, 0, None, false, "", "the file wants silence"},
 		{"silent, but the owner may live", "db2", base.service(func(s *Service) { s.Silent, s.Takeover = true, Forbid }).with(unknown("db1")), true, 158, 51, Refuse, false, "", "takeover is forbidden"},
 	} {

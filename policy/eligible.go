@@ -3,7 +3,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,9 +20,9 @@ type question struct {
 	gone    []int        // forecast: the nodes that fail
 	future  bool         // it is a forecast: marks are left aside, room is judged jointly
 
-	verdicts []judged
-	order    []int // candidates and those that may be some, best first
-	possible bool  // there is one that is eligible, or may be for all that is known
+	verdicts []judged // by node; of those named in rank only
+	order    []int    // candidates and those that may be some, best first
+	possible bool     // there is one that is eligible, or may be for all that is known
 }
 
 // judged is what becomes of one node.
@@ -31,8 +30,17 @@ type judged struct {
 	eligible bool
 	perhaps  bool // nothing is known of it; by the file it may
 	performs bool
+	barred   bool // something speaks against it
+	quiet    bool // a forecast needs no words, and asks often
 	failures int
 	why      []string // why not
+}
+
+// no notes what speaks against a node.
+func (j *judged) no(format string, args ...any) {
+	if j.barred = true; !j.quiet {
+		j.why = append(j.why, fmt.Sprintf(format, args...))
+	}
 }
 
 func newQuestion(v *View, service int) *question {
@@ -57,10 +65,12 @@ func (q *question) forbidden() Origin {
 
 func (q *question) forbiddenWords() string {
 	switch {
+	case q.forbidden() == ByForecast && q.mark.Group != "":
+		return fmt.Sprintf("takeover is forbidden by forecast: no room if %s fails (says %s)", q.mark.Group, q.mark.Node)
 	case q.forbidden() == ByForecast:
-		return "takeover is forbidden by forecast (" + q.mark.Node + ")"
+		return fmt.Sprintf("takeover is forbidden by forecast (says %s)", q.mark.Node)
 	case q.terms.File == "" || q.terms.Takeover == q.s.Takeover:
-		return "takeover is forbidden"
+		return "takeover is forbidden by the file"
 	}
 	return "takeover is forbidden by operator"
 }
@@ -79,32 +89,39 @@ func (q *question) drained(node int) bool {
 	return q.v.Cluster.Nodes[node].Maintenance || q.v.Sights[node].Record.Drained
 }
 
-// judge looks at every node that could perform the service.
-func (q *question) judge() {
+// judge looks at every node that could perform the service, and returns them: the owner and the standbys.
+func (q *question) judge() []int {
 	c := q.v.Cluster
-	q.verdicts = make([]judged, len(c.Nodes))
+	if q.verdicts == nil {
+		q.verdicts = make([]judged, len(c.Nodes))
+	}
+	named := make([]int, 0, 1+len(q.terms.Standbys))
 	if q.owner >= 0 {
-		q.verdicts[q.owner] = q.judgeNode(q.owner)
+		named = append(named, q.owner)
 	}
 	for _, name := range q.terms.Standbys {
-		if i := c.Node(name); i >= 0 && i != q.owner {
-			q.verdicts[i] = q.judgeNode(i)
+		if i := c.Node(name); i >= 0 && !slices.Contains(named, i) {
+			named = append(named, i)
 		}
 	}
-	// Whoever failed less often is tried before those that failed more often.
+	// Whoever failed less often is tried before those that failed more often. A forecast does not ask: a node that is
+	// tried later is a place all the same.
 	least := -1
-	for i := range q.verdicts {
+	for _, i := range named {
+		q.verdicts[i] = q.judgeNode(i)
 		if j := &q.verdicts[i]; j.eligible && (least < 0 || j.failures < least) {
 			least = j.failures
 		}
 	}
-	for i := range q.verdicts {
-		if j := &q.verdicts[i]; j.eligible && j.failures > least && !j.performs && !q.future {
+	for _, i := range named {
+		j := &q.verdicts[i]
+		if j.eligible && j.failures > least && !j.performs && !q.future {
 			j.eligible = false
-			j.why = []string{fmt.Sprintf("%s failed to perform it %s; others are tried first", q.name(i), times(j.failures))}
+			j.no("%s failed to perform it %s; others are tried first", q.name(i), times(j.failures))
 		}
-		q.possible = q.possible || q.verdicts[i].eligible || q.verdicts[i].perhaps
+		q.possible = q.possible || j.eligible || j.perhaps
 	}
+	return named
 }
 
 // obstacles is why the owner and each standby may not perform the service.
@@ -128,59 +145,56 @@ func (q *question) obstacles() []string {
 func (q *question) judgeNode(node int) judged {
 	v, s := q.v, q.s
 	n, sight := &v.Cluster.Nodes[node], &v.Sights[node]
-	st := standing(v, node, q.index)
-	var j judged
-	no := func(format string, args ...any) { j.why = append(j.why, fmt.Sprintf(format, args...)) }
+	j := judged{quiet: q.future}
 	if slices.Contains(q.gone, node) {
-		no("%s fails", n.Name)
+		j.no("%s fails", n.Name)
 		return j
 	}
 	if why := q.excluded(node); why != "" {
-		no("%s", why)
+		j.no("%s", why)
 		return j
 	}
 	if node != q.owner && q.terms.Takeover == Forbid {
-		no("%s", q.forbiddenWords())
+		j.no("%s", q.forbiddenWords())
 	}
 	switch {
 	case n.Maintenance:
-		no("%s is in maintenance", n.Name)
+		j.no("%s is in maintenance", n.Name)
 	case sight.Presence != Unknown && sight.Record.Drained:
-		no("%s is drained", n.Name)
+		j.no("%s is drained", n.Name)
 	}
 	switch sight.Presence {
 	case Dead:
-		no("%s is dead", n.Name)
+		j.no("%s is dead", n.Name)
 		return j
 	case Unknown:
-		j.perhaps = len(j.why) == 0 && (q.future || node == q.owner || q.forbidden() == Free)
-		no("nothing is known of %s", n.Name)
+		j.perhaps = !j.barred && (q.future || node == q.owner || q.forbidden() == Free)
+		j.no("nothing is known of %s", n.Name)
 		return j
 	case Alive:
 	}
-	if sight.Record.Stopping {
-		no("%s is stopping", n.Name)
-	}
+	st := standing(v, node, q.index)
 	if st == nil {
-		no("%s does not tell of it", n.Name)
+		j.no("%s does not tell of it", n.Name)
 		return j
 	}
 	j.performs, j.failures = st.Performs, st.Failures
+	if node != q.owner && !q.future && !st.Performs && q.forbidden() == ByForecast {
+		j.no("%s", q.forbiddenWords())
+	}
+	if sight.Record.Stopping {
+		j.no("%s is stopping", n.Name)
+	}
 	if !st.Ready {
-		no("%s is not ready for it", n.Name)
+		j.no("%s is not ready for it", n.Name)
 	}
 	if s.FailureThreshold > 0 && st.Failures >= s.FailureThreshold {
-		no("%s failed to perform it %s", n.Name, times(st.Failures))
+		j.no("%s failed to perform it %s", n.Name, times(st.Failures))
 	}
-	if node != q.owner {
-		if !q.future && !st.Performs && q.forbidden() == ByForecast {
-			no("%s", q.forbiddenWords())
-		}
-		if q.future || !st.Performs {
-			q.room(node, &j)
-		}
+	if node != q.owner && (q.future || !st.Performs) {
+		q.room(node, &j)
 	}
-	j.eligible = len(j.why) == 0
+	j.eligible = !j.barred
 	return j
 }
 
@@ -188,7 +202,7 @@ func (q *question) judgeNode(node int) judged {
 func (q *question) room(node int, j *judged) {
 	n, sight := &q.v.Cluster.Nodes[node], &q.v.Sights[node]
 	if sight.Record.Overloaded {
-		j.why = append(j.why, fmt.Sprintf("%s is overloaded (load %.1f)", n.Name, sight.Record.Load))
+		j.no("%s is overloaded (load %.1f)", n.Name, sight.Record.Load)
 	}
 	used, count := 0, 0
 	for _, i := range q.v.cached().held[node] {
@@ -199,14 +213,14 @@ func (q *question) room(node int, j *judged) {
 		used += o.Demand
 		count++
 		if conflict(q.s, o) {
-			j.why = append(j.why, fmt.Sprintf("%s performs %s, which must be elsewhere", n.Name, o.Name))
+			j.no("%s performs %s, which must be elsewhere", n.Name, o.Name)
 		}
 	}
 	if n.Capacity > 0 && n.Capacity-used < q.s.Demand {
-		j.why = append(j.why, fmt.Sprintf("needs %d, %s has %d of %d free", q.s.Demand, n.Name, max(0, n.Capacity-used), n.Capacity))
+		j.no("needs %d, %s has %d of %d free", q.s.Demand, n.Name, max(0, n.Capacity-used), n.Capacity)
 	}
 	if n.MaxServices > 0 && count >= n.MaxServices {
-		j.why = append(j.why, fmt.Sprintf("%s performs %d services, its most", n.Name, count))
+		j.no("%s performs %s, its most", n.Name, plural(count, "service"))
 	}
 }
 
@@ -215,116 +229,18 @@ func conflict(a, b *Service) bool {
 	return slices.Contains(a.AntiAffinity, b.Name) || slices.Contains(b.AntiAffinity, a.Name)
 }
 
-// free is a node's free capacity, with none of the services that are to be placed anew.
-func (q *question) free(node int) int {
-	n := &q.v.Cluster.Nodes[node]
-	if n.Capacity == 0 {
-		return 1 << 30
-	}
-	used := 0
-	for _, i := range q.v.cached().held[node] {
-		if i != q.index && !q.without[i] {
-			used += q.v.Cluster.Services[i].Demand
-		}
-	}
-	return n.Capacity - used
-}
-
-// rank puts those that may perform the service into their order: the owner, the standby that performs it, the one that the
-// forecast places it on, then the others as policy selects.
-func (q *question) rank() {
-	q.judge()
-	q.order = q.listed()
-	performer := Performer(q.v, q.index)
-	if performer < 0 || q.future {
-		return
-	}
-	// The plan matters only where services compete for room: else it names the first that may take over anyway, and a node
-	// that plans with less knowledge must not come to another order.
-	next := slices.IndexFunc(q.order, func(i int) bool { return i != q.owner && i != performer && q.verdicts[i].eligible })
-	if next >= 0 && next+1 < len(q.order) {
-		if p := planned(q.v, performer, q.index); p != q.order[next] {
-			q.promote(p)
-		}
-	}
-	if performer != q.owner {
-		q.promote(performer)
-	}
-}
-
-// listed is the order by the file and by free capacity.
-func (q *question) listed() []int {
-	var out []int
-	for _, name := range q.terms.Standbys {
-		i := q.v.Cluster.Node(name)
-		if i >= 0 && i != q.owner && (q.verdicts[i].eligible || q.verdicts[i].perhaps) && !slices.Contains(out, i) {
-			out = append(out, i)
-		}
-	}
-	if q.v.Cluster.MostFree {
-		room := make(map[int]int, len(out))
-		for _, i := range out {
-			room[i] = q.free(i)
-		}
-		slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(room[b], room[a]) })
-	}
-	if q.owner >= 0 && (q.verdicts[q.owner].eligible || q.verdicts[q.owner].perhaps) {
-		out = append([]int{q.owner}, out...)
-	}
-	return out
-}
-
-// promote puts a node behind the owner, before all standbys.
-func (q *question) promote(node int) {
-	i := slices.Index(q.order, node)
-	if i < 0 || node == q.owner {
-		return
-	}
-	at := 0
-	if q.order[0] == q.owner {
-		at = 1
-	}
-	q.order = slices.Insert(slices.Delete(q.order, i, i+1), at, node)
-}
-
-// place is the place of a node among those that only refuse, or among the drained: a fixed order, so that nodes with
-// different views do not tie.
-func (q *question) place(node int, drained bool) int {
-	place := 0
-	seen := map[int]bool{}
-	count := func(i int) bool { // true when node was reached
-		if i < 0 || seen[i] || q.excluded(i) != "" {
-			return false
-		}
-		seen[i] = true
-		if i == node {
-			return true
-		}
-		if !drained || q.drained(i) {
-			place++
-		}
-		return false
-	}
-	names := append([]string{q.s.Owner}, q.terms.Standbys...)
-	names = append(names, q.s.Inheritors...)
-	for _, name := range names {
-		if count(q.v.Cluster.Node(name)) {
-			return place
-		}
-	}
-	for i := range q.v.Cluster.Nodes {
-		if count(i) {
-			return place
-		}
-	}
-	return place
-}
-
 func times(n int) string {
 	if n == 1 {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // list joins names for people.

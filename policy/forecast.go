@@ -22,7 +22,8 @@ type Fall struct {
 // node with which they fell: they may be freed when Placed.
 //
 // Forbids of forecasts are left aside, else one would keep itself alive. The room of a node is judged with everything
-// that is placed on it. The search is exact up to a bound (see place); beyond it the forecast is suspended.
+// that is placed on it. The search is exact, but bounded (see workLimit and setLimit); a forecast that reaches a bound is
+// Suspended, as is one that hangs on a node of which nothing is known.
 func Forecast(v *View) []Fall {
 	if v.Cluster.Tolerate == 0 {
 		return nil
@@ -36,88 +37,144 @@ func Forecast(v *View) []Fall {
 	return append(out, fallen(v)...)
 }
 
-// ForecastFall is the forecast for one node. Without services that could move it is empty but for the node.
+// ForecastFall is the forecast for one node. Without services that could move it is empty but for the node. What it
+// holds is shared and not to be changed.
 func ForecastFall(v *View, node int) Fall {
-	c := v.cached()
-	if f := c.falls[node]; f != nil {
-		return *f
+	if v.Cluster.Tolerate == 0 || v.Sights[node].Presence != Alive {
+		return Fall{Node: v.Cluster.Nodes[node].Name}
 	}
-	f := fall(v, node)
+	return *v.remember(node, func() Fall { return together(v, node) })
+}
+
+// alone is the forecast for the failure of one node, while all others live.
+func alone(v *View, node int) *Fall {
+	return v.remember(^node, func() Fall {
+		f := Fall{Node: v.Cluster.Nodes[node].Name}
+		own := movable(v, v.cached().held[node])
+		for _, s := range own {
+			f.Services = append(f.Services, v.Cluster.Services[s].Name)
+		}
+		if len(own) > 0 {
+			t := newTrial(v, own, []int{node})
+			f.settle(t, t.place())
+		}
+		return f
+	})
+}
+
+// remember computes what was not computed before. Negative keys are for failures alone.
+func (v *View) remember(key int, compute func() Fall) *Fall {
+	c := v.cached()
+	if f := c.falls[key]; f != nil {
+		return f
+	}
+	f := compute()
 	if c.falls == nil {
 		c.falls = map[int]*Fall{}
 	}
-	c.falls[node] = &f
-	return f
+	c.falls[key] = &f
+	return &f
 }
 
-func fall(v *View, node int) Fall {
-	f := Fall{Node: v.Cluster.Nodes[node].Name}
-	if v.Cluster.Tolerate == 0 || v.Sights[node].Presence != Alive {
-		return f
-	}
-	own := movable(v, v.cached().held[node])
-	if len(own) == 0 {
-		return f
-	}
-	for _, s := range own {
-		f.Services = append(f.Services, v.Cluster.Services[s].Name)
-	}
-	t := newTrial(v, own, []int{node})
-	f.settle(t, own, t.place())
+// Bounds of a forecast for several failures: sets of nodes that fail together, and the work of all their trials.
+const (
+	setLimit     = 2000
+	setWorkLimit = 5 * workLimit
+)
+
+// together is the forecast for the failure of one node, together with as many others as are to be tolerated.
+func together(v *View, node int) Fall {
+	f := *alone(v, node)
 	if f.Placed == nil || v.Cluster.Tolerate == 1 {
 		return f
 	}
-	// More nodes may fail together with this one.
 	var others []int
 	for i := range v.Cluster.Nodes {
 		if i != node && v.Sights[i].Presence == Alive {
 			others = append(others, i)
 		}
 	}
-	sets := 0
+	sets, work := 0, setWorkLimit
+	doubt := "" // about some set; another one may still be certain
 	subsets(others, min(v.Cluster.Tolerate-1, len(others)), func(set []int) bool {
-		if sets++; sets > setLimit {
-			f.Placed, f.Suspended = nil, "too many nodes could fail together"
+		if sets++; sets > setLimit || work <= 0 {
+			doubt = "too many nodes could fail together"
 			return false
 		}
 		failing := append([]int{node}, set...)
+		if disjoint(v, failing) {
+			return true
+		}
 		var moving []int
 		for _, i := range failing {
 			moving = append(moving, movable(v, v.cached().held[i])...)
 		}
 		slices.Sort(moving)
 		t := newTrial(v, slices.Compact(moving), failing)
-		if r := t.place(); r != fits {
-			f.Placed = nil
-			f.settle(t, own, r)
+		t.work = min(t.work, work)
+		before := t.work
+		r := t.place()
+		work -= before - t.work
+		if r == fits {
+			return true
+		}
+		g := Fall{Services: f.Services}
+		g.settle(t, r)
+		if g.Unprotected != nil {
+			f.Placed, f.Unprotected = nil, g.Unprotected
 			return false
+		}
+		if doubt == "" {
+			doubt = g.Suspended
 		}
 		return true
 	})
+	if f.Unprotected == nil && doubt != "" {
+		f.Placed, f.Suspended = nil, doubt
+	}
 	return f
 }
 
-// setLimit bounds how many sets of failing nodes are tried.
-const setLimit = 2000
+// disjoint reports whether the plans for the failure of each of some nodes, taken together, are a plan for the failure of
+// all of them: none uses a node that fails, or one that another uses.
+func disjoint(v *View, failing []int) bool {
+	var targets []string
+	for _, i := range failing {
+		f := alone(v, i)
+		if len(f.Services) > 0 && f.Placed == nil {
+			return false
+		}
+		others := len(targets)
+		for _, to := range f.Placed {
+			if slices.Contains(targets[:others], to) || slices.ContainsFunc(failing, func(j int) bool { return v.Cluster.Nodes[j].Name == to }) {
+				return false
+			}
+			targets = append(targets, to)
+		}
+	}
+	return true
+}
 
-// settle notes how a trial went for the services of interest.
-func (f *Fall) settle(t *trial, services []int, r result) {
+// settle notes how a trial went.
+func (f *Fall) settle(t *trial, r result) {
 	switch r {
 	case fits:
-		f.Placed = map[string]string{}
+		f.Placed = make(map[string]string, len(t.services))
 		for i, s := range t.services {
-			if slices.Contains(services, s) {
-				f.Placed[t.v.Cluster.Services[s].Name] = t.v.Cluster.Nodes[t.at[i]].Name
-			}
+			f.Placed[t.v.Cluster.Services[s].Name] = t.v.Cluster.Nodes[t.spots[t.at[i]].node].Name
 		}
 	case open:
 		f.Suspended = "too many possibilities"
 	case full:
-		if unknown := t.unknown(); unknown >= 0 {
+		unknown := t.unknown()
+		switch {
+		case unknown < 0:
+			f.Unprotected = slices.Clone(f.Services)
+		case t.v.Cluster.Channel:
 			f.Suspended = fmt.Sprintf("nothing is known of %s", t.v.Cluster.Nodes[unknown].Name)
-			return
+		default:
+			f.Suspended = fmt.Sprintf("nothing is known of %s without a cluster channel", t.v.Cluster.Nodes[unknown].Name)
 		}
-		f.Unprotected = slices.Clone(f.Services)
 	}
 }
 
@@ -137,7 +194,7 @@ func fallen(v *View) []Fall {
 	groups := map[string][]int{}
 	var names []string
 	for s := range v.Cluster.Services {
-		_, mark := InForce(v, s)
+		mark := v.cached().marks[s]
 		if mark == nil || !mark.Forbid || Performer(v, s) >= 0 || len(movable(v, []int{s})) == 0 {
 			continue
 		}
@@ -154,16 +211,19 @@ func fallen(v *View) []Fall {
 			f.Services = append(f.Services, v.Cluster.Services[s].Name)
 		}
 		t := newTrial(v, groups[name], nil)
-		f.settle(t, groups[name], t.place())
+		f.settle(t, t.place())
 		out = append(out, f)
 	}
 	return out
 }
 
-// planned is the node on which the forecast places a service when its performer fails, −1 if there is none.
+// planned is the node on which the forecast places a service when its performer fails, −1 if there is none. The plan is
+// the one for this failure alone.
 func planned(v *View, performer, service int) int {
-	f := ForecastFall(v, performer)
-	if name, ok := f.Placed[v.Cluster.Services[service].Name]; ok {
+	if v.Cluster.Tolerate == 0 {
+		return -1
+	}
+	if name, ok := alone(v, performer).Placed[v.Cluster.Services[service].Name]; ok {
 		return v.Cluster.Node(name)
 	}
 	return -1

@@ -50,6 +50,7 @@ func (m *Meter) Sample(now time.Duration, values []float64) (overloaded, changed
 			if !m.overloaded && now-m.highSince[i] >= m.dwell {
 				m.overloaded, changed, why = true, true, fmt.Sprintf("%s %.4g, high mark %.4g", l.Name, v, l.High)
 			}
+			allLow = false // also where both marks are the same
 		default:
 			m.highSince[i] = never
 		}
