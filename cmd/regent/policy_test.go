@@ -5,7 +5,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/regent-ha/regent/internal/netlab"
+	"github.com/regent-ha/regent/policy"
 )
 
 // serviceText is a service of db1 that is started where it is performed.
@@ -258,7 +262,9 @@ func (h *host) serves(name string) {
 // are released, by whoever is Active then: what a dead node wrote blocks nothing.
 func TestServicesWithoutRoomAreForbiddenUntilThereIsSome(t *testing.T) {
 	t.Parallel()
-	c := newCast(t, 4, twoOwners).with("", "").listeners().start()
+	c := newCast(t, 4, twoOwners+"\n[alerts]\nexec = [\"@DIR@/alert\"]\n").with("", "").listeners()
+	c.write("alert", "#!/bin/sh\nhere=$(dirname \"$0\"); node=$(cat \"$here/$(readlink /proc/self/ns/net)\")\ncat >/dev/null; echo \"$REGENT_NAME $REGENT_SERVICE\" >>\"$here/$node.alerts\"\n", 0o755)
+	c.start()
 	db3, db4 := c.hosts["db3"], c.hosts["db4"]
 	c.hosts["db1"].serves("orders")
 	c.hosts["db2"].serves("parts")
@@ -280,6 +286,10 @@ func TestServicesWithoutRoomAreForbiddenUntilThereIsSome(t *testing.T) {
 			t.Errorf("not one alert for %s%s", line, c.logs())
 		}
 	}
+	db3.until("both alerts at the command", 5*time.Second, func() bool {
+		b, err := os.ReadFile(filepath.Join(c.dir, "db3.alerts"))
+		return err == nil && strings.Count(string(b), "service_unprotected orders\n") == 1 && strings.Count(string(b), "service_unprotected parts\n") == 1
+	})
 	c.restart("db4") // it remembers
 	c.kill("db3")
 	for _, s := range []string{"orders", "parts"} {
@@ -659,4 +669,59 @@ func TestStrangersOnTheChannelAreCounted(t *testing.T) {
 		t.Errorf("the record does not say what was refused:%s", c.logs())
 	}
 	db1.is("orders", "ipv4", "active")
+}
+
+// What explain says of a running cluster, and of what has not happened.
+func TestExplainSaysWhyAndWhatIf(t *testing.T) {
+	t.Parallel()
+	c := newCast(t, 2, stateless).listeners().start()
+	c.answers("db1")
+	if out := c.must("db1", "explain", "orders"); !strings.Contains(out, "duty serve when active, priority 250") || !strings.Contains(out, "if db1 fails: orders on db2") {
+		t.Errorf("explain said %s", out)
+	}
+	var e policy.Explanation
+	if err := json.Unmarshal([]byte(c.must("db1", "explain", "orders", "--json", "--if", "db2=down")), &e); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Forecast) != 1 || e.Forecast[0].NodeDown != "db1" || len(e.Forecast[0].Unprotected) != 1 {
+		t.Errorf("with db2 down: %+v", e)
+	}
+	for _, args := range [][]string{{"explain", "parts"}, {"explain", "--if", "db9=down"}, {"explain", "--if", "db1=purple"}, {"failback", "parts"}, {"drain", "db9"}, {"takeover", "parts", "allow"}} {
+		if out, err := c.regent("db1", args...); err == nil {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	if out := c.must("db1", "status"); !strings.Contains(out, "PERFORMS") || !strings.Contains(out, "db2") {
+		t.Errorf("status said %s", out)
+	}
+}
+
+// A failing check of a service with a priority by hand: the other node takes over; when both fail, one refuses.
+func TestFaultByHandGivesTheAddressUpAndRefusesIfNobodyTakesIt(t *testing.T) {
+	t.Parallel()
+	c := newCast(t, 2, `
+[[service]]
+name = "orders"
+interface = "eth0"
+virtual_router_id = 51
+addresses = ["10.99.0.101/24"]
+advert_interval = "100ms"
+priority = 100
+[[service.check]]
+exec = ["@DIR@/well"]
+interval = "100ms"
+fall = 1
+`)
+	c.write("well", "#!/bin/sh\nhere=$(dirname \"$0\"); node=$(cat \"$here/$(readlink /proc/self/ns/net)\")\n[ ! -e \"$here/$node.ill\" ]\n", 0o755)
+	c.listeners().start()
+	c.answers("db1")
+	c.write("db1.ill", "", 0o644)
+	c.answers("db2")
+	c.write("db2.ill", "", 0o644)
+	c.answers("refused")
+	c.keepsAnswering("refused", time.Second)
+	if err := os.Remove(filepath.Join(c.dir, "db1.ill")); err != nil {
+		t.Fatal(err)
+	}
+	c.answers("db1")
 }

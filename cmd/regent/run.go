@@ -73,22 +73,22 @@ func runSupervisor(ctx context.Context, c *cobra.Command, f runFlags) error {
 	if cfg == nil {
 		return exit{exitConfig, "configuration refused"}
 	}
-	log, closeLog, err := openLog(cfg.Log, c.ErrOrStderr())
+	log, err := openLog(cfg, c.ErrOrStderr())
 	if err != nil {
 		return failed("%v", err)
 	}
-	defer closeLog()
-	kernel, err := takeover.Open(log)
+	defer log.close()
+	kernel, err := takeover.Open(log.Logger)
 	if err != nil {
 		return failed("%v", err)
 	}
 	defer kernel.Close() //nolint:errcheck // the process ends
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, unix.SIGTERM, unix.SIGHUP)
-	report := event.NewReporter(log, cfg.Node)
+	report := event.NewReporter(log.Logger, cfg.Node)
 	o := supervisor.Options{
 		Worker:  append([]string{"/proc/self/exe", "run", "--worker"}, f.workerArgs(cfg)...),
-		Log:     log,
+		Log:     log.Logger,
 		Kernel:  lastWillKernel(kernel),
 		Signals: signals,
 		Died:    func(text string, fields ...any) { report.Report(event.WorkerDied, text, fields...) },
@@ -151,11 +151,11 @@ func runWorker(ctx context.Context, c *cobra.Command, f runFlags) error {
 		fmt.Fprint(c.ErrOrStderr(), diags)
 		return exit{exitConfig, "configuration refused"}
 	}
-	log, closeLog, err := openLog(cfg.Log, c.ErrOrStderr())
+	log, err := openLog(cfg, c.ErrOrStderr())
 	if err != nil {
 		return failed("%v", err)
 	}
-	defer closeLog()
+	defer log.close()
 	defer transport.Tune()()
 	if cfg.Realtime {
 		if err := transport.LockMemory(); err != nil {
@@ -168,8 +168,13 @@ func runWorker(ctx context.Context, c *cobra.Command, f runFlags) error {
 	signal.Notify(reload, unix.SIGHUP)
 	defer signal.Stop(reload)
 	err = worker.Run(ctx, worker.Options{
-		Config: cfg, Load: f.load, Reload: reload, Log: log, Parent: parent,
+		Config: cfg, Load: f.load, Reload: reload, Log: log.Logger, Parent: parent,
 		StateDir: f.stateDir(cfg.StateDir), RunDir: f.runDir(cfg.RunDir),
+		Reloaded: func(next *conf.Config) {
+			if err := log.sinks.Set(alertSinks(next.Alerts)); err != nil {
+				log.Error("alert sinks stay as they were", "error", err)
+			}
+		},
 	})
 	if err != nil {
 		return failed("%v", err)

@@ -125,15 +125,31 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 		return // its routers are not made yet
 	}
 	d.prefer(d.routersOf(s.Name))
-	if was.duty != p.duty {
-		for _, r := range d.routersOf(s.Name) {
-			if r.active() {
-				d.report.Report(event.DutyChanged, s.Name+": duty "+string(p.duty)+": "+p.why, "service", s.Name, "from", string(was.duty), "duty", string(p.duty), "reason", p.why)
-				break
-			}
+	d.setDuty(s.Name, p.duty, 0)
+	d.showByHand(s)
+}
+
+// showByHand reports what is done with the address of a service by hand that may refuse, when that changes. One that never
+// refuses serves whenever it is Active.
+func (d *Daemon) showByHand(s *conf.Service) {
+	if !guarded(s) {
+		return
+	}
+	is, why := dutyNone, "the address is another node's to answer for"
+	for _, r := range d.routersOf(s.Name) {
+		if r.active() {
+			is, why = r.duty, d.preferences[s.Name].why
 		}
 	}
-	d.setDuty(s.Name, p.duty, 0)
+	was := d.shown[s.Name]
+	if was == "" {
+		was = dutyNone
+	}
+	if is == was {
+		return
+	}
+	d.shown[s.Name] = is
+	d.report.Report(event.DutyChanged, s.Name+": duty "+string(is)+": "+why, "service", s.Name, "from", string(was), "duty", string(is), "reason", why)
 }
 
 // nameOf is a check for people.

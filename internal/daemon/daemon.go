@@ -34,6 +34,7 @@ type Options struct {
 	RunDir   string
 	Log      *slog.Logger
 	Parent   *supervisor.Client // nil: none
+	Reloaded func(*conf.Config) // is told of a new configuration that is in force; nil: nobody
 }
 
 // Daemon is the worker. Its fields belong to the actor's goroutine.
@@ -61,6 +62,7 @@ type Daemon struct {
 	wishes      []agent.Action        // of the agent, used again
 	alarm       *time.Timer           // of the agent
 	preferences map[string]preference // by service
+	shown       map[string]duty       // of services by hand, as last reported
 	doubts      agent.Doubts
 	store       *store
 	checks      *monitor.Monitor
@@ -88,7 +90,7 @@ func Run(ctx context.Context, o Options) error {
 		o: o, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node),
 		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, blocked: map[vrrp.ID]string{},
 		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), posts: make(chan func(), 256),
-		preferences: map[string]preference{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, refusals: make(chan responder.Event, 64),
+		preferences: map[string]preference{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, shown: map[string]duty{}, refusals: make(chan responder.Event, 64),
 	}
 	return d.run(ctx)
 }

@@ -40,6 +40,9 @@ func (d *Daemon) reload() {
 	}
 	d.cfg = next
 	d.reloadPolicy(c)
+	if d.o.Reloaded != nil {
+		d.o.Reloaded(next)
+	}
 	count := map[conf.ChangeKind]int{}
 	gone := map[string]bool{}
 	var fresh, stay []*conf.Service

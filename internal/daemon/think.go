@@ -233,6 +233,7 @@ func (d *Daemon) comeBack(rs []*router) {
 func (d *Daemon) turned(service *conf.Service, silence bool) {
 	d.doubts.Settle(service.Name)
 	if service.Raw {
+		d.showByHand(service)
 		return
 	}
 	state := agent.Initialize

@@ -5,6 +5,7 @@ package status
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,14 +20,14 @@ func Table(w io.Writer, s Snapshot, now time.Time, colour bool) error {
 	}
 	var body strings.Builder
 	tw := tabwriter.NewWriter(&body, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SERVICE\tFAMILY\tINTERFACE\tVRID\tSTATE\tDUTY\tPRIORITY\tACTIVE NODE\tSINCE\tREASON")
+	fmt.Fprintln(tw, "SERVICE\tFAMILY\tINTERFACE\tVRID\tSTATE\tDUTY\tPRIORITY\tACTIVE NODE\tPROTECTED\tSINCE\tREASON")
 	for _, v := range s.Services {
 		active := v.ActiveAddress
 		if active == "" {
 			active = "-"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\n", v.Name, v.Family, v.Interface, v.VirtualRouterID,
-			v.State, v.Duty, v.EffectivePriority, active, Ago(now.Sub(v.Since)), v.Reason)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", v.Name, v.Family, v.Interface, v.VirtualRouterID,
+			v.State, v.Duty, v.EffectivePriority, active, protection(v), Ago(now.Sub(v.Since)), v.Reason)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -42,7 +43,102 @@ func Table(w io.Writer, s Snapshot, now time.Time, colour bool) error {
 			return err
 		}
 	}
+	return nodeTable(w, s, colour)
+}
+
+// protection says whether another node could take a service over, and who forbids it.
+func protection(v Service) string {
+	switch {
+	case v.Phase == "": // priority by hand: no policy
+		return "-"
+	case v.ForbiddenBy != "":
+		return "forbidden by " + v.ForbiddenBy
+	case v.Protected:
+		return "yes"
+	}
+	return "no"
+}
+
+// columnLimit is how many services have a column of their own in the table of nodes.
+const columnLimit = 8
+
+// nodeTable writes a line a node: how it is, and what it does with each service.
+func nodeTable(w io.Writer, s Snapshot, colour bool) error {
+	if len(s.Nodes) < 2 {
+		return nil
+	}
+	var names []string
+	for _, v := range s.Services {
+		if v.Phase != "" && !slices.Contains(names, v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	if len(names) > columnLimit {
+		names = nil
+	}
+	var body strings.Builder
+	tw := tabwriter.NewWriter(&body, 0, 0, 2, ' ', 0)
+	fmt.Fprint(tw, "NODE\tPRESENCE\tLOAD\tCAPACITY\tPERFORMS")
+	for _, name := range names {
+		fmt.Fprintf(tw, "\t%s", name)
+	}
+	fmt.Fprintln(tw)
+	for _, n := range s.Nodes {
+		capacity := "-"
+		if n.Capacity > 0 {
+			capacity = fmt.Sprint(n.Capacity)
+		}
+		load := "-"
+		if n.Alive {
+			load = fmt.Sprintf("%.1f", n.Load)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s", n.Name, condition(n), load, capacity, performs(n))
+		for _, name := range names {
+			duty := n.Duties[name]
+			if duty == "" || duty == "none" {
+				duty = "-"
+			}
+			fmt.Fprintf(tw, "\t%s", duty)
+		}
+		fmt.Fprintln(tw)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	for i, line := range strings.Split(strings.TrimRight(body.String(), "\n"), "\n") {
+		if colour && i == 0 {
+			line = "\x1b[1m" + line + "\x1b[0m"
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// condition is how a node is, in few words.
+func condition(n Node) string {
+	c := n.Presence
+	if n.Drained {
+		c += ", drained"
+	}
+	if n.Overloaded {
+		c += ", overloaded"
+	}
+	return c
+}
+
+func performs(n Node) string {
+	switch len(n.Performs) {
+	case 0:
+		return "-"
+	case 1, 2, 3:
+		return strings.Join(n.Performs, ", ")
+	}
+	return fmt.Sprintf("%d services", len(n.Performs))
 }
 
 // paint colours whole lines: the widths of the columns are already set.

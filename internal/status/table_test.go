@@ -32,9 +32,43 @@ func TestTableAlignsItsColumns(t *testing.T) {
 	}
 	want := `node db2, 2 virtual routers, up 1h0m
 
-SERVICE  FAMILY  INTERFACE  VRID  STATE       DUTY    PRIORITY  ACTIVE NODE  SINCE  REASON
-orders   ipv4    eth0       51    active      refuse  240       10.0.0.12    1m30s  no advert from the active node
-billing  ipv4    eth0       52    initialize  none    250       -            3s     interface down
+SERVICE  FAMILY  INTERFACE  VRID  STATE       DUTY    PRIORITY  ACTIVE NODE  PROTECTED  SINCE  REASON
+orders   ipv4    eth0       51    active      refuse  240       10.0.0.12    -          1m30s  no advert from the active node
+billing  ipv4    eth0       52    initialize  none    250       -            -          3s     interface down
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+func TestTableShowsTheNodesAndWhatTheyDo(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := Snapshot{Node: "db2", Started: now, Services: []Service{
+		{Name: "orders", Family: "ipv4", Interface: "eth0", VirtualRouterID: 51, State: "active", Duty: "serve", EffectivePriority: 240, ActiveAddress: "10.0.0.12",
+			Since: now, Reason: "no advert from the active node", Phase: "serving", ForbiddenBy: "forecast"},
+		{Name: "parts", Family: "ipv4", Interface: "eth0", VirtualRouterID: 52, State: "backup", Duty: "none", EffectivePriority: 158, Since: now, Reason: "started",
+			Phase: "idle", Protected: true},
+		{Name: "parts", Family: "ipv6", Interface: "eth0", VirtualRouterID: 52, State: "backup", Duty: "none", EffectivePriority: 158, Since: now, Reason: "started", Phase: "idle"},
+	}, Nodes: []Node{
+		{Name: "db1", Presence: "dead", Capacity: 100},
+		{Name: "db2", Presence: "alive", Alive: true, Load: 1.25, Overloaded: true, Performs: []string{"orders"}, Duties: map[string]string{"orders": "serve", "parts": "none"}},
+		{Name: "db3", Presence: "alive", Alive: true, Drained: true, Capacity: 60, Performs: []string{"a", "b", "c", "d"}, Duties: map[string]string{"parts": "refuse"}},
+	}}
+	var out strings.Builder
+	if err := Table(&out, s, now, false); err != nil {
+		t.Fatal(err)
+	}
+	want := `node db2, 3 virtual routers, up 0s
+
+SERVICE  FAMILY  INTERFACE  VRID  STATE   DUTY   PRIORITY  ACTIVE NODE  PROTECTED              SINCE  REASON
+orders   ipv4    eth0       51    active  serve  240       10.0.0.12    forbidden by forecast  0s     no advert from the active node
+parts    ipv4    eth0       52    backup  none   158       -            yes                    0s     started
+parts    ipv6    eth0       52    backup  none   158       -            no                     0s     started
+
+NODE  PRESENCE           LOAD  CAPACITY  PERFORMS    orders  parts
+db1   dead               -     100       -           -       -
+db2   alive, overloaded  1.2   -         orders      serve   -
+db3   alive, drained     0.0   60        4 services  -       refuse
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
