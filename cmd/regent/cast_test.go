@@ -150,7 +150,8 @@ func (c *cast) start(names ...string) *cast {
 					alive++
 				}
 			}
-			return err == nil && alive == len(names)
+			// Whoever has not heard the Active yet has a timer of its own, and would not inherit in order.
+			return err == nil && alive == len(names) && !slices.ContainsFunc(s.Services, func(v status.Service) bool { return v.ActiveAddress == "" })
 		})
 	}
 	return c
@@ -407,14 +408,14 @@ func (c *cast) kill(name string) {
 	c.t.Helper()
 	h := c.hosts[name]
 	worker := h.worker()
+	if err := h.Cut(); err != nil { // first: nothing that dies may say a word
+		c.t.Fatal(err)
+	}
 	h.kill(h.cmd.Pid(), unix.SIGKILL)
 	h.kill(worker, unix.SIGKILL)
 	if pid := c.servicePID(name); pid != 0 && c.ours(pid) {
 		h.kill(pid, unix.SIGKILL)
 		os.Remove(filepath.Join(c.dir, name+".5432.pid")) //nolint:errcheck // a machine that is gone has no files
-	}
-	if err := h.Cut(); err != nil {
-		c.t.Fatal(err)
 	}
 }
 

@@ -725,3 +725,17 @@ fall = 1
 	}
 	c.answers("db1")
 }
+
+// A service that needs no stop is served until the heir is heard: a planned stop refuses nobody.
+func TestPlannedStopOfAServiceWithoutControlServesToTheEnd(t *testing.T) {
+	t.Parallel()
+	c := newCast(t, 2, stateless).listeners().start()
+	c.answers("db1")
+	if err := c.hosts["db1"].cmd.Stop(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c.answers("db2")
+	if log := c.hosts["db1"].log(); !strings.Contains(log, "from=serve duty=none") || strings.Contains(log, "duty=refuse") {
+		t.Errorf("db1 refused before it left:%s", c.logs())
+	}
+}

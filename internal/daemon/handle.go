@@ -31,6 +31,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 			d.suspect(r.service.Name)
 		case vrrp.Inherited:
 			r.releasing = false
+			d.turned(r.service, false)
 			records = append(records, d.record(event.HandedOver, "was handed over", r, a))
 		case vrrp.Announce:
 			again = append(again, r)

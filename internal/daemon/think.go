@@ -239,7 +239,7 @@ func (d *Daemon) turned(service *conf.Service, silence bool) {
 	state := agent.Initialize
 	for _, r := range d.routersOf(service.Name) {
 		switch {
-		case r.state == vrrp.Active:
+		case r.state == vrrp.Active || r.releasing: // it answers until its heir is heard
 			state = agent.Active
 		case r.state == vrrp.Backup && state == agent.Initialize:
 			state = agent.Backup

@@ -20,8 +20,8 @@ func (a *Agent) perform(s *service) {
 // wants reports whether this node should perform the service now.
 func (a *Agent) wants(s *service) bool {
 	switch {
-	case a.stopping:
-		return false
+	case a.stopping: // what needs no stop is served until another node answers
+		return !s.conf.Control && s.phase == Serving && s.state == Active
 	case s.conf.ServeAt == policy.AtOwn && s.conf.Owner != a.o.Node:
 		return s.ward.Epoch != 0
 	}
