@@ -14,6 +14,9 @@ import (
 	"github.com/regent-ha/regent/vrrp/transport"
 )
 
+// leastPause is between two thoughts that nothing but the time asks for.
+const leastPause = time.Millisecond
+
 // clock is the agent's: CLOCK_BOOTTIME, like the protocol's.
 func clock() time.Duration { return time.Duration(transport.Now()) }
 
@@ -47,7 +50,7 @@ func (d *Daemon) think() {
 	}
 	d.prefer(unique(elections))
 	d.handOver(handing)
-	d.alarm.Reset(max(0, d.mind.Deadline()-clock()))
+	d.alarm.Reset(max(leastPause, d.mind.Deadline()-clock()))
 }
 
 // wish does what has nothing to do with elections and addresses.
