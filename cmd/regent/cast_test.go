@@ -388,16 +388,21 @@ func (c *cast) poll(from *netlab.Node) *poll {
 	return p
 }
 
-// end ends it when it has seen an answer last, and returns the answers as they changed.
-func (p *poll) end(last string) []string {
+// sees waits until an answer is the last one seen.
+func (p *poll) sees(answer string) {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		p.mu.Lock()
-		is := len(p.seen) > 0 && p.seen[len(p.seen)-1] == last
+		is := len(p.seen) > 0 && p.seen[len(p.seen)-1] == answer
 		p.mu.Unlock()
 		if is {
-			break
+			return
 		}
 	}
+}
+
+// end ends it when it has seen an answer last, and returns the answers as they changed.
+func (p *poll) end(last string) []string {
+	p.sees(last)
 	close(p.stop)
 	<-p.done
 	return p.seen

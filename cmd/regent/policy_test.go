@@ -53,6 +53,7 @@ func TestStandbyPerformsTheServiceOfAnOwnerThatIsGone(t *testing.T) {
 	c.answers("db1")
 	c.scripts(strings.Replace(startScript, "port=", "sleep 1; port=", 1), stopScript)
 	p := c.poll(c.client)
+	p.sees("db1")
 	c.kill("db1")
 	c.answers("db2")
 	seen := p.end("db2")
