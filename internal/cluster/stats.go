@@ -4,45 +4,50 @@ package cluster
 
 import (
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Stats is what was refused. LastSource is who sent the last of it, as far as that is known.
+// Refused is how much of a kind was refused, and who sent the last of it: an address, or a node's name.
+type Refused struct {
+	Count uint64
+	Last  string
+}
+
+// Stats is what was refused.
 type Stats struct {
-	WrongKey   uint64 // encrypted with another key, or not at all
-	Garbage    uint64 // with the right key, and no message of this version
-	Replayed   uint64 // heard before, out of date, or for another receiver
-	Foreign    uint64 // of a node or a cluster that the file does not name
-	Dropped    uint64 // good, but nobody took it in time
-	LastSource string
+	WrongKey Refused // no key opens it: another key, something forged, or what was captured on its way to another node
+	Garbage  Refused // no message of this version
+	Replayed Refused // taken before, of an earlier run of its sender, or for an earlier run of this node
+	Foreign  Refused // of another cluster, or of a node that the file does not name, or not there
+	TooLarge Refused // longer than is carried
+	Dropped  Refused // good, but nobody took it in time
 }
 
 // refusal is a kind of it.
 type refusal uint8
 
 const (
-	wrongKey refusal = iota
+	fine refusal = iota // not refused
+	wrongKey
 	garbage
 	replayed
 	foreign
+	tooLarge
 	dropped
 	refusals
 )
 
 func (r refusal) String() string {
-	return [...]string{"wrong key", "garbage", "replayed", "foreign node", "not taken in time"}[r]
+	return [...]string{"fine", "wrong key", "garbage", "replayed", "foreign node", "too large", "not taken in time"}[r]
 }
 
-// counter counts what is refused. It is also where memberlist's log goes, as that is the only place where it tells of
-// what it cannot decrypt.
+// counter counts what is refused.
 type counter struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	n     [refusals]uint64
-	from  string
+	n     [refusals]Refused
 	noted [refusals]time.Time
 }
 
@@ -50,13 +55,14 @@ type counter struct {
 const noteEvery = time.Minute
 
 func (c *counter) add(r refusal, from string) {
+	now := time.Now()
 	c.mu.Lock()
-	c.n[r]++
-	c.from = from
-	count := c.n[r]
-	say := time.Since(c.noted[r]) >= noteEvery
+	c.n[r].Count++
+	c.n[r].Last = from
+	count := c.n[r].Count
+	say := c.noted[r].IsZero() || now.Sub(c.noted[r]) >= noteEvery
 	if say {
-		c.noted[r] = time.Now()
+		c.noted[r] = now
 	}
 	c.mu.Unlock()
 	if say {
@@ -67,23 +73,17 @@ func (c *counter) add(r refusal, from string) {
 func (c *counter) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{WrongKey: c.n[wrongKey], Garbage: c.n[garbage], Replayed: c.n[replayed], Foreign: c.n[foreign], Dropped: c.n[dropped], LastSource: c.from}
+	return Stats{WrongKey: c.n[wrongKey], Garbage: c.n[garbage], Replayed: c.n[replayed], Foreign: c.n[foreign], TooLarge: c.n[tooLarge], Dropped: c.n[dropped]}
 }
 
-// Write takes a line of memberlist's log.
-func (c *counter) Write(line []byte) (int, error) {
-	text := strings.TrimSpace(string(line))
-	_, from, inbound := strings.Cut(text, "from=")
-	low := strings.ToLower(text)
-	switch {
-	case strings.Contains(low, "decrypt") || strings.Contains(low, "encryption is configured but"):
-		c.add(wrongKey, from)
-	case strings.Contains(low, "label"):
-		c.add(foreign, from)
-	case inbound && (strings.Contains(text, "[ERR]") || strings.Contains(text, "[WARN]")):
-		c.add(garbage, from)
-	default:
-		c.log.Debug(text)
+// debugLog takes memberlist's log.
+type debugLog struct{ log *slog.Logger }
+
+func (d debugLog) Write(line []byte) (int, error) {
+	text := string(line)
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
 	}
+	d.log.Debug("cluster: " + text)
 	return len(line), nil
 }
