@@ -190,11 +190,13 @@ func TestKeysAreRotatedWithoutARestart(t *testing.T) {
 			}
 		}
 		word := fmt.Sprintf("step %d", i)
-		a.Publish([]byte(word))
-		b.until(word, func() bool { return b.heard["n1"] == word })
 		long := strings.Repeat(word, 1000)
 		b.Publish([]byte(long))
 		a.until(word, func() bool { return a.heard["n2"] == long })
+		a.Publish([]byte(word))
+		b.Publish([]byte(word)) // and so nothing that was sent with an earlier key is still on its way
+		b.until(word, func() bool { return b.heard["n1"] == word })
+		a.until(word, func() bool { return a.heard["n2"] == word })
 	}
 	a.rounds("n2", 2)
 	if n := a.Stats().WrongKey.Count + b.Stats().WrongKey.Count; n != 0 || a.falls["n2"]+b.falls["n1"] > 0 {
