@@ -105,7 +105,7 @@ func (t *trial) hopeful(i int) bool {
 	return need <= room
 }
 
-// classify sorts the spots into classes.
+// classify sorts the spots into classes. One that owns a service that is to be placed is in a class of its own.
 func (t *trial) classify() {
 	signatures := make([][]byte, len(t.spots))
 	for i := range signatures {
@@ -138,7 +138,7 @@ func (t *trial) twin(i, k int) bool {
 	p := &t.spots[t.choices[i][k].spot]
 	return slices.ContainsFunc(t.choices[i][:k], func(c choice) bool {
 		o := &t.spots[c.spot]
-		return o.class == p.class && o.free() == p.free() && o.slots() == p.slots() && (len(o.foreign) == 0) == (len(p.foreign) == 0)
+		return o.class == p.class && o.free() == p.free() && o.slots() == p.slots()
 	})
 }
 

@@ -3,6 +3,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,6 +43,22 @@ func TestDecideFollowsEachRule(t *testing.T) {
 	}
 	other := func(s scene, o Service) scene {
 		s.services = append(s.services[:1:1], o)
+		return s
+	}
+	most := func(n int, others ...string) scene {
+		s := base
+		s.nodes = []Node{{Name: "db1"}, {Name: "db2", MaxServices: n}, {Name: "db3"}}
+		for _, o := range others {
+			s.services = append(slices.Clone(s.services), Service{Name: o, Owner: "db2"})
+		}
+		return s
+	}
+	maintained := func(n string) scene {
+		s := base
+		s.nodes = nil
+		for _, name := range []string{"db1", "db2", "db3"} {
+			s.nodes = append(s.nodes, Node{Name: name, Maintenance: name == n})
+		}
 		return s
 	}
 	for _, c := range []struct {
@@ -86,6 +104,28 @@ func TestDecideFollowsEachRule(t *testing.T) {
 		{"no room", "db2", other(withCapacity("db2", 60), Service{Name: "parts", Owner: "db2", Demand: 30}), true, 158, 51, Refuse, false, "db1 db3", "needs 40, db2 has 30 of 60 free"},
 		{"room", "db2", other(withCapacity("db2", 70), Service{Name: "parts", Owner: "db2", Demand: 30}), true, 240, ServingEdge, Serve, true, "db1 db2 db3", "standby 1"},
 		{"anti-affinity", "db2", other(base, Service{Name: "parts", Owner: "db2", AntiAffinity: []string{"orders"}}), true, 158, 51, Refuse, false, "db1 db3", "db2 performs parts, which must be elsewhere"},
+		{"room on a node that is not limited", "db3", other(withCapacity("db2", 60), Service{Name: "parts", Owner: "db3", Demand: 300}), true, 236, ServingEdge, Serve, true, "db1 db2 db3", "standby 2"},
+		{"most services", "db2", most(1, "parts"), true, 158, 51, Refuse, false, "db1 db3", "db2 performs 1 service, its most"},
+		{"most services, two", "db2", most(2, "parts", "pears"), true, 158, 51, Refuse, false, "db1 db3", "db2 performs 2 services, its most"},
+		{"fewer than most services", "db2", most(2, "parts"), true, 240, ServingEdge, Serve, true, "db1 db2 db3", "standby 1"},
+		{"anti-affinity, said by the other", "db2", other(base.service(func(s *Service) { s.AntiAffinity = []string{"parts"} }), Service{Name: "parts", Owner: "db2"}), true, 158, 51, Refuse, false, "db1 db3", "db2 performs parts, which must be elsewhere"},
+		{"anti-affinity does not concern the owner", "db1", other(base, Service{Name: "parts", Owner: "db1", AntiAffinity: []string{"orders"}}), true, 250, 255, Serve, true, "db1 db2 db3", "owner"},
+		{"a full node goes on with what it performs", "db2", other(withCapacity("db2", 10), Service{Name: "parts", Owner: "db2", Demand: 30}).with(moves("orders", "db2")), true, 240, ServingEdge, Serve, true, "db1 db2 db3", "performs it"},
+		{"no word of the service", "db2", base.with(func(v *View) { v.Sights[1].Record.Services = nil }), true, 158, 51, Refuse, false, "db1 db3", "db2 does not tell of it"},
+		{"maintenance", "db2", maintained("db2"), true, 50, 0, Refuse, false, "db1 db3", "db2 is in maintenance"},
+		{"maintenance of the owner", "db1", maintained("db1"), true, 50, 0, Refuse, false, "db2 db3", "db1 is in maintenance"},
+		{"owner that failed: standbys first", "db1", base.with(moves("orders", ""), failed("db1", 2)), true, 160, 51, Refuse, false, "db2 db3", "db1 failed to perform it 2 times"},
+		{"failed while it performs", "db2", base.with(moves("orders", "db2"), failed("db2", 1)), true, 240, ServingEdge, Serve, true, "db1 db2 db3", "performs it"},
+		{"failed too often while it performs", "db2", base.service(func(s *Service) { s.FailureThreshold = 1 }).with(moves("orders", "db2"), failed("db2", 1)), true, 158, 51, Refuse, false, "db1 db3", "failed to perform it once"},
+		{"forecast, and for whom", "db2", base.with(mark(Mark{Epoch: 1, Node: "db3", Forbid: true, Group: "db1"})), true, 158, 51, Refuse, false, "db1", "forbidden by forecast: no room if db1 fails (says db3)"},
+		{"forecast that does not say for whom", "db2", base.with(mark(Mark{Epoch: 1, Node: "db3", Forbid: true})), true, 158, 51, Refuse, false, "db1", "forbidden by forecast (says db3)"},
+		{"operator before forecast", "db2", base.with(mark(Mark{Epoch: 9, Node: "db3", Forbid: true}), terms(Terms{Epoch: 1, Node: "db1", Takeover: Forbid, Standbys: []string{"db2", "db3"}, File: "x"})), true, 158, 51, Refuse, false, "db1", "forbidden by operator"},
+		{"unready owner, takeover forbidden", "db1", base.service(func(s *Service) { s.Takeover = Forbid }).with(unready("db1")), true, 160, 51, Refuse, false, "", "db1 is not ready for it; takeover is forbidden by the file"},
+		{"operator allows what the file forbids", "db2", base.service(func(s *Service) { s.Takeover = Forbid }).with(terms(Terms{Epoch: 1, Node: "db1", Takeover: Allow, Standbys: []string{"db2", "db3"}, File: "x"})), true, 240, ServingEdge, Serve, true, "db1 db2 db3", "standby 1"},
+		{"no longer listed", "db2", base.with(terms(Terms{Epoch: 1, Node: "db1", Takeover: Allow, Standbys: []string{"db3"}, File: "x"})), true, 156, 51, Refuse, false, "db1 db3", "db2 is not among standbys"},
+		{"listed, but no inheritor", "db2", base.service(func(s *Service) { s.Inheritors = []string{"db3"} }), false, 0, 0, None, false, "db1 db3", "db2 is not among inheritors"},
+		{"owner, always an inheritor", "db1", base.service(func(s *Service) { s.Inheritors = []string{"db3"} }), true, 250, 255, Serve, true, "db1 db3", "owner"},
+		{"own address, next to be instructed", "db3", base.service(func(s *Service) { s.ServeAt = AtOwn }).with(dies("db1"), overload("db2")), true, 156, 51, Refuse, true, "db3", "only at its own address"},
 		{"own address", "db2", base.service(func(s *Service) { s.ServeAt = AtOwn }), true, 158, 51, Refuse, true, "db1 db2 db3", "only at its own address"},
 		{"own address, owner", "db1", base.service(func(s *Service) { s.ServeAt = AtOwn }), true, 250, 255, Serve, true, "db1 db2 db3", "owner"},
 		{"no inheritor", "db3", base.service(func(s *Service) { s.Inheritors = []string{"db2"} }), false, 0, 0, None, false, "db1 db2", "db3 is not among inheritors"},
@@ -157,34 +197,112 @@ func TestNodeWithoutAChannelGoesByTheFile(t *testing.T) {
 	}
 }
 
-func TestByHand(t *testing.T) {
+// Bands have room for few; who is behind their end shares the last priority, and addresses decide.
+func TestBandsDoNotRunIntoEachOther(t *testing.T) {
 	t.Parallel()
-	good, bad, open := HandCheck{OK: true, Known: true}, HandCheck{Known: true, Detail: "no answer"}, HandCheck{}
-	weigh := func(c HandCheck, w int) HandCheck { c.Weight = w; return c }
+	s := scene{services: []Service{{Name: "orders", Owner: "n00", Takeover: Allow}}}
+	for i := range 70 {
+		s.nodes = append(s.nodes, Node{Name: fmt.Sprintf("n%02d", i)})
+		if i > 0 {
+			s.services[0].Standbys = append(s.services[0].Standbys, s.nodes[i].Name)
+		}
+	}
+	all := func(change func(*Sight)) scene {
+		return s.with(func(v *View) {
+			for i := range v.Sights {
+				change(&v.Sights[i])
+			}
+		})
+	}
 	for _, c := range []struct {
-		name                   string
-		h                      Hand
-		priority, preemptBelow uint8
-		duty                   Duty
+		name        string
+		s           scene
+		first, last uint8 // of n01 and of n69
 	}{
-		{"plain", Hand{Priority: 100, Preempt: true}, 100, 255, Serve},
-		{"without pre-emption: only of a faulty one", Hand{Priority: 100}, 100, 2, Serve},
-		{"refuses", Hand{Priority: 100, Refuse: true}, 100, 2, Refuse},
-		{"good check", Hand{Priority: 100, Checks: []HandCheck{good}}, 100, 2, Serve},
-		{"check that has not run", Hand{Priority: 100, Checks: []HandCheck{open, weigh(open, 20), weigh(open, -20)}}, 120, 2, Serve},
-		{"fault", Hand{Priority: 100, Preempt: true, Checks: []HandCheck{bad}}, 1, 0, Refuse},
-		{"fault of an address owner", Hand{Priority: 255, Checks: []HandCheck{bad}}, 1, 0, Refuse},
-		{"positive weight, good", Hand{Priority: 100, Checks: []HandCheck{weigh(good, 20)}}, 120, 2, Serve},
-		{"positive weight, bad", Hand{Priority: 100, Checks: []HandCheck{weigh(bad, 20)}}, 100, 2, Serve},
-		{"negative weight, bad", Hand{Priority: 100, Checks: []HandCheck{weigh(bad, -20)}}, 80, 2, Serve},
-		{"negative weight, good", Hand{Priority: 100, Checks: []HandCheck{weigh(good, -20)}}, 100, 2, Serve},
-		{"not above 254", Hand{Priority: 250, Checks: []HandCheck{weigh(good, 200)}}, 254, 2, Serve},
-		{"not below 1", Hand{Priority: 10, Checks: []HandCheck{weigh(bad, -200)}}, 1, 2, Serve},
-		{"an address owner keeps 255", Hand{Priority: 255, Checks: []HandCheck{weigh(bad, -20)}}, 255, 2, Serve},
+		{"standbys", s, PriorityStandby, PriorityStandbyLast},
+		{"refusers", all(func(s *Sight) { s.Record.Services[0].Ready = false }), PriorityRefuser - 2, PriorityRefuserLast},
+		{"drained", all(func(s *Sight) { s.Record.Drained = true }), PriorityDrained - 2, 1},
 	} {
-		d := ByHand(c.h)
-		if !d.Takes || d.Priority != c.priority || d.PreemptBelow != c.preemptBelow || d.Duty != c.duty {
-			t.Errorf("%s: priority %d, preempts below %d, duty %s; want %d %d %s", c.name, d.Priority, d.PreemptBelow, d.Duty, c.priority, c.preemptBelow, c.duty)
+		v := c.s.view()
+		if first, last := decide(v, "orders", "n01").Priority, decide(v, "orders", "n69").Priority; first != c.first || last != c.last {
+			t.Errorf("%s: from %d to %d, want %d to %d", c.name, first, last, c.first, c.last)
+		}
+	}
+	if PriorityStandbyLast <= ServingEdge || ServingEdge <= PriorityRefuser || PriorityRefuserLast <= PriorityDrained || PriorityOwner <= PriorityStandby {
+		t.Error("bands overlap")
+	}
+}
+
+// Nodes that only refuse stand in the same order whatever is known of them.
+func TestRefusersStandInAFixedOrder(t *testing.T) {
+	t.Parallel()
+	s := scene{nodes: []Node{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}},
+		services: []Service{{Name: "orders", Owner: "c", Standbys: []string{"e", "a"}, Takeover: Forbid}}}
+	unready := func(v *View) { at(v, "c", "orders").Ready = false }
+	drained := func(v *View) { v.Sights[4].Record.Drained = true }
+	limited := func(s *Service) { s.Inheritors = []string{"d", "e", "a"} }
+	for _, c := range []struct {
+		name string
+		s    scene
+		want string
+	}{
+		{"owner, standbys, others by name", s.with(unready), "a 156 b 154 c 160 d 152 e 158"},
+		{"drained ones keep their place", s.with(unready, drained), "a 156 b 154 c 160 d 152 e 50"},
+		{"dead ones keep their place", s.with(unready, dies("e")), "a 156 b 154 c 160 d 152 e 158"},
+		{"others as they are listed as inheritors", s.service(limited).with(unready), "a 156 b 0 c 160 d 154 e 158"},
+	} {
+		v := c.s.view()
+		var got []string
+		for i, n := range v.Cluster.Nodes {
+			got = append(got, fmt.Sprint(n.Name, " ", Decide(v, 0, i).Priority))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %s, want %s", c.name, strings.Join(got, " "), c.want)
+		}
+	}
+}
+
+func TestInForceIsTheNewestThatAnybodyKnows(t *testing.T) {
+	t.Parallel()
+	v := three().with(dies("db2"), func(v *View) {
+		at(v, "db1", "orders").Terms = &Terms{Epoch: 3, Node: "db1", Takeover: Allow, Standbys: []string{"db3"}}
+		at(v, "db2", "orders").Terms = &Terms{Epoch: 4, Node: "db1", Takeover: Allow, Standbys: []string{"db2"}} // dead, and yet the newest
+		at(v, "db3", "orders").Mark = &Mark{Epoch: 2, Node: "db3"}
+		v.Sights[2].Presence = Unknown
+	}).view()
+	terms, mark := InForce(v, 0)
+	if terms.Epoch != 4 || mark == nil || mark.Epoch != 2 {
+		t.Errorf("terms %+v, mark %+v", terms, mark)
+	}
+	for node, want := range []bool{true, true, false} {
+		if MayPerform(v, 0, node) != want {
+			t.Errorf("%s may perform it: %t", v.Cluster.Nodes[node].Name, !want)
+		}
+	}
+	terms, mark = InForce(three().view(), 0)
+	if terms.Epoch != 0 || terms.Takeover != Allow || !slices.Equal(terms.Standbys, []string{"db2", "db3"}) || mark != nil {
+		t.Errorf("by the file: %+v, %+v", terms, mark)
+	}
+}
+
+func TestPerformerIsAliveAndRatherActive(t *testing.T) {
+	t.Parallel()
+	performs := func(node, state string) func(*View) {
+		return func(v *View) { st := at(v, node, "orders"); st.Performs, st.State = true, state }
+	}
+	for _, c := range []struct {
+		name string
+		s    scene
+		want int
+	}{
+		{"the owner", three(), 0},
+		{"nobody", three().with(moves("orders", "")), -1},
+		{"a dead one does not count", three().with(dies("db1")), -1},
+		{"the first of two", three().with(moves("orders", ""), performs("db2", "backup"), performs("db3", "backup")), 1},
+		{"the active one of two", three().with(moves("orders", ""), performs("db2", "backup"), performs("db3", "active")), 2},
+	} {
+		if got := Performer(c.s.view(), 0); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
 }

@@ -46,7 +46,6 @@ type spot struct {
 	node           int
 	capacity, most int   // 0: no limit
 	used, count    int   // of them, with what it keeps
-	kept           []int // services
 	owned, foreign []int // services placed here: its own, those of others
 	class          int   // spots of a class are candidates of the same services
 	round          int   // in which it was last found to be of use
@@ -108,8 +107,6 @@ func (t *trial) spot(node int, moving map[int]bool) spot {
 		if !moving[s] {
 			p.used += t.v.Cluster.Services[s].Demand
 			p.count++
-			p.kept = append(p.kept, s)
-			t.apart = t.apart || len(t.v.Cluster.Services[s].AntiAffinity) > 0
 		}
 	}
 	return p
@@ -165,8 +162,9 @@ func (t *trial) from(i int) result {
 	return full
 }
 
-// can reports whether a candidate has room for the i-th service beside what is on it. A node's own services are never
-// limited; as soon as it is to perform others, all that it performs counts for them.
+// can reports whether a candidate has room for the i-th service beside what is placed on it. A node's own services are
+// never limited; as soon as it is to perform others, all that it performs counts for them. What must not be together with
+// services that a node keeps has been left out of its candidates.
 func (t *trial) can(i int, c choice) bool {
 	t.work--
 	s, p := t.services[i], &t.spots[c.spot]
@@ -176,7 +174,7 @@ func (t *trial) can(i int, c choice) bool {
 	if p.capacity > 0 && p.used+t.demand(i) > p.capacity || p.most > 0 && p.count >= p.most {
 		return false
 	}
-	return !t.apart || !t.clashes(s, p.foreign) && (c.owns || !t.clashes(s, p.owned) && !t.clashes(s, p.kept))
+	return !t.apart || !t.clashes(s, p.foreign) && (c.owns || !t.clashes(s, p.owned))
 }
 
 func (t *trial) clashes(s int, with []int) bool {
