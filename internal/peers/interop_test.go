@@ -103,6 +103,7 @@ func (m matrix) play(t *testing.T, sc scenario, proto protocol, daemons map[stri
 		s := newSegment(t, proto, daemons, sc.byAddress)
 		sc.play(s)
 		verdicts, faults := s.judge()
+		faults = append(faults, s.unclean...)
 		stalled := max(m.stalls.Worst(s.began, time.Now()), s.unwatchedFor())
 		if len(faults) == 0 {
 			return sc.cell(s, verdicts)

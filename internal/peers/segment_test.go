@@ -44,7 +44,8 @@ type segment struct {
 	capture *netlab.Capture
 	began   time.Time
 	end     func()
-	err     error // the first; nothing happens after it
+	err     error    // the first; nothing happens after it
+	unclean []string // daemons that did not end as they should
 }
 
 // address returns the source of adverts of the n-th node. FRR sends from its macvlan, whose address must differ from
@@ -111,7 +112,7 @@ func newSegment(t *testing.T, proto protocol, makers map[string]maker, byAddress
 		watching.Wait()
 		for _, d := range s.daemons {
 			if err := d.Cleanup(); err != nil {
-				t.Errorf("clean up after %s: %v", d.Name(), err)
+				s.unclean = append(s.unclean, fmt.Sprintf("clean up after %s: %v", d.Name(), err))
 			}
 		}
 		if err := os.RemoveAll(dir); err != nil {
