@@ -19,14 +19,15 @@ import (
 	"github.com/regent-ha/regent/policy"
 )
 
-// serviceText is a service of db1 that is started where it is performed.
+// serviceText is a service of db1 that is started where it is performed. Its interval keeps the Skew_Times of two standbys 8 ms
+// apart: at 100 ms it would be 1.6 ms, and a busy machine could let the second be first.
 const serviceText = `
 [[service]]
 name = "orders"
 interface = "eth0"
 virtual_router_id = 51
 addresses = ["10.99.0.101/24"]
-advert_interval = "100ms"
+advert_interval = "500ms"
 owner = "db1"
 standbys = ["db2", "db3"]
 takeover = "allow"
@@ -122,7 +123,11 @@ func TestHeirOfTheInheritorGoesOnWithTheInstruction(t *testing.T) {
 	c.answersAt("10.99.0.4", "db4", 15*time.Second)
 	c.hosts["db2"].is("orders", "ipv4", "active")
 	c.kill("db2")
-	c.hosts["db3"].is("orders", "ipv4", "active")
+	c.hosts["db3"].until("an heir", 10*time.Second, func() bool { // which of the two is as good
+		a, _ := c.hosts["db3"].service("orders", "ipv4")
+		b, _ := c.hosts["db4"].service("orders", "ipv4")
+		return a.State == "active" || b.State == "active"
+	})
 	c.answers("refused")
 	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if got := ask1(c.client, "10.99.0.4:5432"); got != "db4" {
