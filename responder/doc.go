@@ -27,6 +27,8 @@
 //     is not renewed the kernel refuses again without anybody's help.
 //   - a TCP reset leaves the chain. A client on this host resets towards the refused address; eating that would
 //     turn its error into a timeout.
+//   - TCP and UDP to a spoken port go to the speaker (package speaker), which answers in the words of the protocol. When it
+//     is gone, or has more to do than it should, they are refused like all others.
 //   - TCP to a whole address or a listed port is rejected with a reset that fits the segment (RFC 9293 §3.10.7.1).
 //   - UDP likewise with ICMP port unreachable, the only ICMP error that every connected UDP socket reports.
 //   - SCTP, DCCP, UDP-Lite, GRE, ESP and AH to a whole address with protocol unreachable (ICMPv6: port unreachable).
@@ -34,6 +36,9 @@
 //     listens to them, and a protocol that nobody handles gets the kernel's own "protocol unreachable".
 //
 // Packets of this host's own clients pass prerouting on the loopback interface and get the same answers.
+//
+// Where somebody else translates destinations (published container ports), a chain of type nat before theirs binds spoken
+// connections to the address that they are for. It is there only as long as such a foreign chain is.
 //
 // Two rules that no packet ever meets make the kernel put fragments together first: it does not answer a fragment,
 // whose checksum it cannot verify.

@@ -101,21 +101,21 @@ func (w *writer) removeTable() {
 	})
 }
 
-// newChain makes a chain; the base chain sees every packet that comes in.
+// newChain makes a chain; a base chain sees every packet that comes in, one of type nat the first of each connection.
 func (w *writer) newChain(c chain) {
 	w.add("make chain "+c.name, unix.NFT_MSG_NEWCHAIN, netlink.Create, func(ae *netlink.AttributeEncoder) {
 		ae.String(unix.NFTA_CHAIN_TABLE, w.table)
 		ae.String(unix.NFTA_CHAIN_NAME, c.name)
-		if !c.base {
+		if c.kind == "" {
 			return
 		}
 		ae.Nested(unix.NFTA_CHAIN_HOOK, func(h *netlink.AttributeEncoder) error {
 			h.Uint32(unix.NFTA_HOOK_HOOKNUM, unix.NF_INET_PRE_ROUTING)
-			h.Int32(unix.NFTA_HOOK_PRIORITY, chainPriority)
+			h.Int32(unix.NFTA_HOOK_PRIORITY, c.priority)
 			return nil
 		})
 		ae.Uint32(unix.NFTA_CHAIN_POLICY, nfAccept)
-		ae.String(unix.NFTA_CHAIN_TYPE, "filter")
+		ae.String(unix.NFTA_CHAIN_TYPE, c.kind)
 	})
 }
 
@@ -162,28 +162,28 @@ func (w *writer) newRule(r rule) {
 // layout is all of a table that never changes: chains, sets, rules. It is encoded once, so that a table that somebody
 // removed is back at once.
 type layout struct {
-	reassemble bool
-	comment    string // names the layout: a table that carries another one was made by another version
-	ops        []op
+	traits
+	comment string // names the layout: a table that carries another one was made by another version, or for another speaker
+	ops     []op
 }
 
 // newLayout encodes the layout of a table of that name.
-func newLayout(table string, reassemble bool) (*layout, error) {
+func newLayout(table string, t traits) (*layout, error) {
 	w := writer{table: table}
-	for _, c := range chains(reassemble) {
+	for _, c := range chains(t) {
 		w.newChain(c)
 	}
 	for i, s := range allSets() {
 		w.newSet(s, uint32(i+1))
 	}
-	for _, r := range rules(reassemble) {
+	for _, r := range rules(t) {
 		w.newRule(r)
 	}
 	h := sha256.New()
 	for _, o := range w.ops {
 		h.Write(o.msg.Data)
 	}
-	return &layout{reassemble, "Regent refuses here; layout " + hex.EncodeToString(h.Sum(nil)[:6]), w.ops}, w.err
+	return &layout{t, "Regent refuses here; layout " + hex.EncodeToString(h.Sum(nil)[:6]), w.ops}, w.err
 }
 
 // appendAttr appends one attribute whose value is made by fill.

@@ -66,7 +66,7 @@ func TestElementsSurviveTheWire(t *testing.T) {
 func TestTableCommentNamesTheLayout(t *testing.T) {
 	comments := map[string]bool{}
 	for _, reassemble := range []bool{true, false, true, false} {
-		l, err := newLayout("regent", reassemble)
+		l, err := newLayout("regent", traits{tproxy: reassemble})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestTableCommentNamesTheLayout(t *testing.T) {
 }
 
 func TestCommentsReadBack(t *testing.T) {
-	for _, r := range rules(true) {
+	for _, r := range rules(traits{tproxy: true, identity: true, speaker: Speaker{1, 2, 3, 4}}) {
 		if len(r.comment) > 127 {
 			t.Errorf("comment %q is longer than nft prints", r.comment)
 		}
@@ -126,7 +126,7 @@ func TestNoticesOfOtherTablesDoNotConcernUs(t *testing.T) {
 func FuzzDecoders(f *testing.F) {
 	w := writer{table: "regent"}
 	w.newTable(6, "comment", false)
-	l, err := newLayout("regent", true)
+	l, err := newLayout("regent", traits{tproxy: true, identity: true, speaker: Speaker{1, 2, 3, 4}})
 	if err != nil {
 		f.Fatal(err)
 	}

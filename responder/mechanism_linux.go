@@ -28,11 +28,13 @@ type mechanism interface {
 
 // nftables refuses by the table.
 type nftables struct {
-	t        *table
-	w        *watcher    // nil: the kernel keeps others away from the table
-	restored []time.Time // when lately
-	failing  bool        // the last attempt to restore failed
-	paused   bool        // hints wait for the next call of attend
+	t          *table
+	w          *watcher      // nil: the kernel keeps others away from the table
+	restored   []time.Time   // when lately
+	failing    bool          // the last attempt to restore failed
+	paused     bool          // hints wait for the next call of attend
+	maladapted bool          // the last attempt to adapt failed
+	poked      chan struct{} // of a table that nobody else can change: look whether the traits still fit
 }
 
 // Restoring is immediate, but two that fight over the table must not take the machine with them.
@@ -46,13 +48,19 @@ func (n *nftables) describe() (name, detail string) {
 	if n.w != nil {
 		how = "not owned (needs Linux 6.9), watched and restored"
 	}
-	if !n.t.layout.reassemble {
-		how += "; fragmented datagrams are dropped without an answer (needs nft_tproxy)"
+	if !n.t.layout.tproxy {
+		how += "; fragmented datagrams are dropped without an answer, and ports that have words of their own are refused like all others (needs nft_tproxy)"
 	}
 	return "nftables", fmt.Sprintf("table inet %s, %s; %s", n.t.name, n.t.taken, how)
 }
 
-func (n *nftables) refuse(want []element) error { return n.t.refuse(want) }
+func (n *nftables) refuse(want []element) error {
+	select {
+	case n.poked <- struct{}{}:
+	default:
+	}
+	return n.t.refuse(want)
+}
 
 func (n *nftables) serve(addrs []netip.Addr, ttl time.Duration) error { return n.t.serve(addrs, ttl) }
 
@@ -61,8 +69,11 @@ func (n *nftables) withdraw(addrs []netip.Addr) error { return n.t.withdraw(addr
 func (n *nftables) counters() (map[netip.Addr]Count, error) { return n.t.counters() }
 
 func (n *nftables) hints() <-chan struct{} {
-	if n.w == nil || n.paused {
+	switch {
+	case n.paused:
 		return nil
+	case n.w == nil:
+		return n.poked
 	}
 	return n.w.hints
 }
@@ -70,6 +81,19 @@ func (n *nftables) hints() <-chan struct{} {
 func (n *nftables) attend() ([]Event, time.Duration) {
 	lapse(n.t.serving, time.Now())
 	n.paused = false
+	adapted, again := n.adapt()
+	if n.w == nil {
+		return adapted, again
+	}
+	events, pause := n.restore()
+	if pause == 0 {
+		pause = again
+	}
+	return append(adapted, events...), pause
+}
+
+// restore undoes what somebody else did to the table.
+func (n *nftables) restore() ([]Event, time.Duration) {
 	why, err := n.repair()
 	if err != nil {
 		first := !n.failing

@@ -168,12 +168,19 @@ func (c *conn) commitParts(ops []op) error {
 
 // dump returns the data of all messages that answer a request.
 func (c *conn) dump(what string, kind uint16, flags netlink.HeaderFlags, fill func(*netlink.AttributeEncoder)) ([][]byte, error) {
+	return c.dumpFamily(unix.NFPROTO_INET, what, kind, flags, fill)
+}
+
+// dumpFamily is dump for tables of another family, or of all.
+func (c *conn) dumpFamily(family byte, what string, kind uint16, flags netlink.HeaderFlags, fill func(*netlink.AttributeEncoder)) ([][]byte, error) {
 	attrs, err := encode(fill)
 	if err != nil {
 		return nil, err
 	}
 	for range 10 {
-		data, again, err := c.ask(nfMessage(kind, flags, attrs))
+		m := nfMessage(kind, flags, attrs)
+		m.Data[0] = family
+		data, again, err := c.ask(m)
 		if err != nil {
 			return nil, &opError{what, kind, errnoOf(err), ""}
 		}

@@ -22,6 +22,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Table is the table's name; DefaultTable if empty.
 	Table string
+	// Speaker is where the spoken ports of targets are answered. The zero value: nowhere, they are refused.
+	Speaker Speaker
 	// Plain keeps from owning the table even where the kernel could: others may then change it, and it is watched.
 	Plain bool
 	// Kernel keeps from using nftables.
@@ -107,14 +109,14 @@ func openNftables(ctx context.Context, o Options) (_ *nftables, err error) {
 			_ = c.close() // the first error is the one to report
 		}
 	}()
-	t, err := newTable(c, o.Table, o.Plain)
+	t, err := newTable(c, o.Table, o.Plain, o.Speaker)
 	if err != nil {
 		return nil, err
 	}
 	if err := t.open(ctx, o.KeepServing); err != nil {
 		return nil, err
 	}
-	n := &nftables{t: t}
+	n := &nftables{t: t, poked: make(chan struct{}, 1)}
 	if !t.plain {
 		return n, nil
 	}

@@ -19,6 +19,7 @@ const (
 	roleReset        // whole addresses: TCP is answered with a reset; counts
 	roleUnreach      // whole addresses: other protocols are answered with unreachable; counts
 	rolePort         // address, protocol, port: refused; counts
+	roleSpoken       // address, protocol, port: the speaker answers in the protocol's own words
 	roleServe        // addresses whose refusal is lifted, for a time or until withdrawn
 	roles
 )
@@ -35,7 +36,7 @@ func (s setID) String() string {
 	if s.v6 {
 		family = "6"
 	}
-	return [roles]string{"address", "reset", "unreach", "port", "serve"}[s.role] + family
+	return [roles]string{"address", "reset", "unreach", "port", "spoken", "serve"}[s.role] + family
 }
 
 // allSets returns every set of the table.
@@ -51,6 +52,9 @@ func allSets() []setID {
 func (s setID) counts() bool {
 	return s.role == roleReset || s.role == roleUnreach || s.role == rolePort
 }
+
+// ported reports whether the set's key has protocol and port behind the address.
+func (s setID) ported() bool { return s.role == rolePort || s.role == roleSpoken }
 
 // lapses reports whether the set's elements may have a timeout.
 func (s setID) lapses() bool { return s.role == roleServe }
@@ -70,7 +74,7 @@ func (s setID) keyType() uint32 {
 	if s.v6 {
 		t = typeIPv6
 	}
-	if s.role == rolePort {
+	if s.ported() {
 		t = (t<<typeBits|typeProto)<<typeBits | typeService
 	}
 	return t
@@ -82,13 +86,13 @@ func (s setID) keyLen() int {
 	if s.v6 {
 		n = 16
 	}
-	if s.role == rolePort {
+	if s.ported() {
 		n += 8
 	}
 	return n
 }
 
-// element is one element of one set; port is zero except in the port sets.
+// element is one element of one set; port is zero except in the port and spoken sets.
 type element struct {
 	set  setID
 	addr netip.Addr
@@ -98,7 +102,7 @@ type element struct {
 // appendKey appends the element's key to b.
 func (e element) appendKey(b []byte) []byte {
 	b = append(b, e.addr.AsSlice()...)
-	if e.set.role == rolePort {
+	if e.set.ported() {
 		b = append(b, e.port.Proto, 0, 0, 0)
 		b = binary.BigEndian.AppendUint16(b, e.port.Number)
 		b = append(b, 0, 0)
@@ -117,7 +121,7 @@ func parseKey(s setID, key []byte) (element, bool) {
 	}
 	addr, _ := netip.AddrFromSlice(key[:n])
 	e := element{set: s, addr: addr}
-	if s.role == rolePort {
+	if s.ported() {
 		rest := key[n:]
 		e.port = Port{Proto: rest[0], Number: binary.BigEndian.Uint16(rest[4:])}
 		if e.port.check() != nil || rest[1]|rest[2]|rest[3]|rest[6]|rest[7] != 0 {
@@ -145,16 +149,20 @@ func (e element) compare(o element) int {
 func elements(targets []Target) ([]element, error) {
 	var errs []error
 	ports := map[netip.Addr][]Port{} // nil: whole
+	var all []element
 	for _, t := range targets {
 		addr, err := plain(t.Address)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		for _, p := range t.Ports {
+		for _, p := range slices.Concat(t.Ports, t.Spoken) {
 			if err := p.check(); err != nil {
 				errs = append(errs, err)
 			}
+		}
+		for _, p := range t.Spoken {
+			all = append(all, element{setID{roleSpoken, addr.Is6()}, addr, p})
 		}
 		known, seen := ports[addr]
 		switch {
@@ -167,7 +175,7 @@ func elements(targets []Target) ([]element, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	all := make([]element, 0, 3*len(ports))
+	all = slices.Grow(all, 3*len(ports))
 	for addr, list := range ports {
 		add := func(r role, p Port) { all = append(all, element{setID{r, addr.Is6()}, addr, p}) }
 		add(roleAddress, Port{})

@@ -39,6 +39,11 @@ func TestElementsOfTargets(t *testing.T) {
 		{"whole IPv6 address", []Target{{Address: a6}}, []string{"address6 fd00::1", "reset6 fd00::1", "unreach6 fd00::1"}},
 		{"IPv4 written as IPv6", []Target{{Address: netip.MustParseAddr("::ffff:10.0.0.1")}}, []string{"address4 10.0.0.1", "reset4 10.0.0.1", "unreach4 10.0.0.1"}},
 		{"link-local with its zone", []Target{{Address: netip.MustParseAddr("fe80::1%eth0"), Ports: []Port{ssh}}}, []string{"address6 fe80::1", "port6 fe80::1 tcp/22"}},
+		{
+			"a port with words of its own", []Target{{Address: a6, Spoken: []Port{ssh}}, {Address: a4, Ports: []Port{dns, ssh}, Spoken: []Port{dns, dns}}},
+			[]string{"address4 10.0.0.1", "address6 fd00::1", "reset6 fd00::1", "unreach6 fd00::1", "port4 10.0.0.1 tcp/22", "port4 10.0.0.1 udp/53",
+				"spoken4 10.0.0.1 udp/53", "spoken6 fd00::1 tcp/22"},
+		},
 		{"ports", []Target{{Address: a4, Ports: []Port{dns, ssh, dns}}}, []string{"address4 10.0.0.1", "port4 10.0.0.1 tcp/22", "port4 10.0.0.1 udp/53"}},
 		{
 			"ports of two services at one address", []Target{{Address: a4, Ports: []Port{dns}}, {Address: a4, Ports: []Port{ssh}}},
@@ -91,7 +96,7 @@ func drawTargets(t *rapid.T, label string) []Target {
 		return Port{rapid.SampledFrom([]uint8{TCP, UDP}).Draw(t, "proto"), rapid.Uint16Range(1, 3).Draw(t, "number")}
 	})
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Target {
-		return Target{addr.Draw(t, "address"), rapid.SliceOfN(port, 0, 3).Draw(t, "ports")}
+		return Target{addr.Draw(t, "address"), rapid.SliceOfN(port, 0, 3).Draw(t, "ports"), rapid.SliceOfN(port, 0, 2).Draw(t, "spoken")}
 	}), 0, 6).Draw(t, label)
 }
 
@@ -164,7 +169,7 @@ func FuzzParseKey(f *testing.F) {
 		if s.v6 {
 			e.addr = a6
 		}
-		if s.role == rolePort {
+		if s.ported() {
 			e.port = Port{TCP, 80}
 		}
 		f.Add(uint8(s.role), s.v6, e.appendKey(nil))

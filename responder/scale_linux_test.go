@@ -53,7 +53,7 @@ func TestSmallSendBufferSplitsTheChange(t *testing.T) {
 	var set error
 	s.must(raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 64<<10) }))
 	s.must(set)
-	tb, err := newTable(c, "small", false)
+	tb, err := newTable(c, "small", false, Speaker{})
 	s.must(err)
 	s.must(tb.open(t.Context(), false))
 	want, err := elements(manyTargets(4000, true))

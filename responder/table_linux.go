@@ -31,8 +31,8 @@ const (
 )
 
 // newTable returns the table of that name, yet to be opened.
-func newTable(c *conn, name string, plain bool) (*table, error) {
-	l, err := newLayout(name, true)
+func newTable(c *conn, name string, plain bool, speaker Speaker) (*table, error) {
+	l, err := newLayout(name, traits{tproxy: true, speaker: speaker})
 	return &table{c: c, name: name, plain: plain, layout: l, serving: map[netip.Addr]time.Time{}}, err
 }
 
@@ -164,9 +164,11 @@ func (t *table) rebuild(exists bool) error {
 			return err
 		case !t.plain && e.kind == unix.NFT_MSG_NEWTABLE && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)):
 			t.plain = true // before Linux 6.9
-		case t.layout.reassemble && e.kind == unix.NFT_MSG_NEWRULE && errors.Is(err, unix.ENOENT):
+		case t.layout.tproxy && e.kind == unix.NFT_MSG_NEWRULE && errors.Is(err, unix.ENOENT):
 			// The kernel may be without nft_tproxy; if it was something else, it fails again.
-			if t.layout, err = newLayout(t.name, false); err != nil {
+			without := t.layout.traits
+			without.tproxy = false
+			if t.layout, err = newLayout(t.name, without); err != nil {
 				return err
 			}
 		default:

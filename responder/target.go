@@ -17,6 +17,9 @@ const (
 type Target struct {
 	Address netip.Addr
 	Ports   []Port // none: the whole address
+	// Spoken are the ports among them that a speaker answers in the protocol's own words (see [Options].Speaker). Without
+	// one, or when it is gone, they are refused like all others.
+	Spoken []Port
 }
 
 // Port is a TCP or UDP port.

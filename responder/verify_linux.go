@@ -19,7 +19,7 @@ func (t *table) differs(found *foundTable) (string, error) {
 		return fmt.Sprintf("its flags are %#x, not %#x", found.flags, t.wanted()), nil
 	}
 	if found.comment != t.layout.comment {
-		return "another version made it", nil
+		return "another version made it, or for another speaker", nil
 	}
 	for _, check := range []func() (string, error){t.chainsDiffer, t.setsDiffer, t.rulesDiffer} {
 		if why, err := check(); why != "" || err != nil {
@@ -54,10 +54,10 @@ func (t *table) chainsDiffer() (string, error) {
 		return "", err
 	}
 	want := map[string]foundChain{}
-	for _, c := range chains(t.layout.reassemble) {
-		f := foundChain{table: t.name, name: c.name, base: c.base}
-		if c.base {
-			f.kind, f.hook, f.priority, f.policy = "filter", unix.NF_INET_PRE_ROUTING, chainPriority, nfAccept
+	for _, c := range chains(t.layout.traits) {
+		f := foundChain{table: t.name, name: c.name, base: c.kind != ""}
+		if f.base {
+			f.kind, f.hook, f.priority, f.policy = c.kind, unix.NF_INET_PRE_ROUTING, c.priority, nfAccept
 		}
 		want[c.name] = f
 	}
@@ -113,7 +113,7 @@ func (t *table) rulesDiffer() (string, error) {
 			have[r.chain] = append(have[r.chain], r.comment)
 		}
 	}
-	for _, r := range rules(t.layout.reassemble) {
+	for _, r := range rules(t.layout.traits) {
 		want[r.chain] = append(want[r.chain], r.comment)
 	}
 	for name, comments := range want {
