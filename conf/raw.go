@@ -192,8 +192,23 @@ type rawAnswer struct {
 	Location   scalar[string] `toml:"location" eg:"\"https://other.example/\""`
 	On         scalar[string] `toml:"on" eg:"\"connect\""`
 	Send       scalar[string] `toml:"send" eg:"\"try the other address\\r\\n\""`
+	Template   scalar[string] `toml:"template" eg:"\"{{.Service}} is away, try {{.Next}}\\r\\n\""`
 	Close      scalar[string] `toml:"close" eg:"\"fin\""`
+	Message    scalar[string] `toml:"message" eg:"\"orders has moved\""`
+	Next       scalar[string] `toml:"next" eg:"\"10.0.0.102:1883\""`
+
+	Steps tables[rawStep] `toml:"step" eg:"[[service.respond.\"tcp/7000\".step]]"`
 }
+
+type rawStep struct {
+	Match    scalar[string] `toml:"match" eg:"\"hex: 04 d2 16 2f\""`
+	Offset   scalar[int64]  `toml:"offset" eg:"4"`
+	Send     scalar[string] `toml:"send" eg:"\"N\""`
+	Template scalar[string] `toml:"template" eg:"\"{{.Service}} is away\\r\\n\""`
+	Continue scalar[bool]   `toml:"continue" eg:"true"`
+}
+
+func (rawStep) label(_ map[string]any, i int) string { return fmt.Sprintf("step %d", i+1) }
 
 // rawRespond is a table of ports; each has the name of an answer, or a table about it.
 type rawRespond struct {

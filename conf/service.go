@@ -213,14 +213,28 @@ const (
 	AnswerLiteral    AnswerKind = "literal"
 )
 
-// Answer is what a port answers while it refuses.
+// Presets are the answers whose words are fixed.
+var Presets = []AnswerKind{"redis", "ftp", "imap", "pop3", "nntp", "ldap", "memcached", "amqp", "tls-alert", "ssh"}
+
+// Answer is what a port answers while it refuses. Kind may also be one of Presets.
 type Answer struct {
 	Port       Port
 	Kind       AnswerKind
+	Message    string        // of AnswerPostgreSQL and AnswerMySQL: for people; "": one about the service
+	Next       string        // host:port of the client's next address, for answers that can tell; "": not said
 	Status     int           // of AnswerHTTP: 503, or a redirection to Location
 	RetryAfter time.Duration // of AnswerHTTP and AnswerSIP; 0: not said
 	Location   string        // of AnswerHTTP
 	OnRequest  bool          // of AnswerLiteral: after the client's first bytes rather than on its connecting
-	Send       []byte        // of AnswerLiteral
+	Steps      []Step        // of AnswerLiteral: what to say to what; a single send is one step
 	Reset      bool          // of AnswerLiteral: end with a reset rather than a FIN
+}
+
+// Step is one thing to say in a literal answer.
+type Step struct {
+	Match    []byte // that the client must have said; nil: anything, or nothing
+	Offset   int    // where Match begins
+	Send     []byte
+	Template bool // Send has places for facts in it
+	Continue bool // go on hearing, rather than end
 }
