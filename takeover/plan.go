@@ -7,7 +7,7 @@ type Service struct {
 	Name      string
 	Addresses []Address
 	Serve     bool // while Active here it serves; otherwise it refuses
-	Guarded   bool // refuse elements stand for its addresses: whoever is not let through gets an error
+	Guarded   bool // refuse elements stand for its addresses: whoever is not let through gets an error. Else none are needed but at its end
 	Stateless bool // it runs on both nodes and may serve to the very end
 }
 
@@ -86,35 +86,39 @@ func Take(services []Service) []Step {
 // Planned: the clients get their reset while the address is still here and refusing, then another node is asked to take
 // over (priority 0), and this one answers until it has (make before break). A stateless service serves up to that
 // moment, and its connections are reset only then. Lost: the heir is there already, so the addresses go first of all
-// that can be seen from outside but for the resets: those are exact, and the only word that clients will get. Refuse
-// elements stay for the next time, unless the service is retired.
+// that can be seen from outside but for the resets: those are exact, and the only word that clients will get. Nobody may
+// connect between his reset and the end of the address, so a service without refuse elements gets some for that moment.
+// Elements that stand stay for the next time, unless the service is retired.
 func Give(services []Service, why Cause) []Step {
 	all := func(Service) bool { return true }
 	serving := func(s Service) bool { return s.Guarded && s.Serve }
 	early := func(s Service) bool { return !s.Serve || !s.Stateless }
 	late := func(s Service) bool { return !early(s) }
+	open := func(s Service) bool { return !s.Guarded }
 	switch why {
 	case Lost, Cut:
 		return steps(services,
 			rule{StopAnnouncing, all, true},
 			rule{EndServing, serving, true},
+			rule{Refuse, open, true},
 			rule{DestroySockets, all, true},
 			rule{DeleteAddresses, all, true},
+			rule{EndRefusing, open, true},
 		)
 	case Planned, Retired:
 	}
 	rules := []rule{
 		{EndServing, func(s Service) bool { return serving(s) && early(s) }, true},
+		{Refuse, func(s Service) bool { return open(s) && early(s) }, true},
 		{DestroySockets, early, true},
 		{SendRelease, all, false},
 		{AwaitHeir, all, false},
 		{StopAnnouncing, all, true},
 		{EndServing, func(s Service) bool { return serving(s) && late(s) }, true},
+		{Refuse, func(s Service) bool { return open(s) && late(s) }, true},
 		{DestroySockets, late, true},
 		{DeleteAddresses, all, true},
-	}
-	if why == Retired {
-		rules = append(rules, rule{EndRefusing, func(s Service) bool { return s.Guarded }, true})
+		{EndRefusing, func(s Service) bool { return open(s) || why == Retired }, true},
 	}
 	return steps(services, rules...)
 }

@@ -36,18 +36,22 @@ func TestOrderOfSteps(t *testing.T) {
 			tickle: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]`},
 		{"give back as planned: make before break", Give(all, Planned), `
 			end serving: serving [10.0.0.2]
+			refuse: plain [10.0.0.4]
 			destroy sockets: refusing serving plain [10.0.0.1 10.0.0.2 10.0.0.4]
 			send release: refusing serving stateless plain
 			await heir: refusing serving stateless plain
 			stop announcing: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]
 			end serving: stateless [10.0.0.3]
 			destroy sockets: stateless [10.0.0.3]
-			delete addresses: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]`},
+			delete addresses: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]
+			end refusing: plain [10.0.0.4]`},
 		{"lost to another node", Give([]Service{serving, plain}, Lost), `
 			stop announcing: serving plain [10.0.0.2 10.0.0.4]
 			end serving: serving [10.0.0.2]
+			refuse: plain [10.0.0.4]
 			destroy sockets: serving plain [10.0.0.2 10.0.0.4]
-			delete addresses: serving plain [10.0.0.2 10.0.0.4]`},
+			delete addresses: serving plain [10.0.0.2 10.0.0.4]
+			end refusing: plain [10.0.0.4]`},
 		{"link is cut", Give([]Service{refusing}, Cut), `
 			stop announcing: refusing [10.0.0.1]
 			destroy sockets: refusing [10.0.0.1]

@@ -46,6 +46,8 @@ const (
 	WildcardGone    ID = 1403
 	RefusalFailed   ID = 1404
 	RefusalKernel   ID = 1405
+	AnswersMissing  ID = 1406
+	Tickled         ID = 1407
 	LinkLost        ID = 1501
 	LinkReady       ID = 1502
 	SendFailed      ID = 1503
@@ -114,6 +116,8 @@ func Catalogue() []Info {
 		{WildcardGone, "wildcard_listener_gone", slog.LevelInfo, false, "The wildcard listener that was reported is gone."},
 		{RefusalFailed, "refusal_failed", slog.LevelError, true, "The kernel did not take a change of the refusing rules; the record holds its words."},
 		{RefusalKernel, "refusal_by_kernel", slog.LevelWarn, false, "nftables cannot be used; refused addresses rely on the kernel's own answers."},
+		{AnswersMissing, "answers_missing", slog.LevelWarn, false, "Ports that the file gives an answer of their own are reset instead; the record holds the reason."},
+		{Tickled, "clients_tickled", slog.LevelInfo, false, "Clients that had connections with the former holder of an address were told, so that they need not find out by a timeout."},
 		{LinkLost, "link_lost", slog.LevelWarn, false, "The interface is down, gone, or has no usable address; its virtual routers stop."},
 		{LinkReady, "link_ready", slog.LevelInfo, false, "The interface can be used; its virtual routers start."},
 		{SendFailed, "send_failed", slog.LevelError, true, "Adverts cannot be sent on an interface; the record holds the kernel's words."},

@@ -38,7 +38,16 @@ type Service struct {
 	DutyReason        string    `json:"duty_reason"`  // why the duty is what it is
 	Mechanism         string    `json:"mechanism"`    // nftables | sk_lookup | kernel
 	Counters          Counters  `json:"counters"`
+	Answered          Answered  `json:"answered"`
 	Checks            []Check   `json:"checks"`
+}
+
+// Answered is what clients of the service's addresses got instead of it, since this daemon started.
+type Answered struct {
+	Resets       uint64 `json:"resets"`       // TCP
+	Unreachables uint64 `json:"unreachables"` // UDP and other protocols; the kernel's rate limit may have held some back
+	Answers      uint64 `json:"answers"`      // in the protocol's own words
+	Tickles      uint64 `json:"tickles"`      // segments to clients that had connections with the former holder
 }
 
 // Counters are the statistics of one virtual router under their RFC 8347 names; the last four are Regent's own.

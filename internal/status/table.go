@@ -32,7 +32,8 @@ func Table(w io.Writer, s Snapshot, now time.Time, colour bool) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "node %s, %d virtual routers, up %s\n\n", s.Node, len(s.Services), Ago(now.Sub(s.Started))); err != nil {
+	_, err := fmt.Fprintf(w, "node %s, %d virtual routers, up %s\nrefusing by %s\n\n", s.Node, len(s.Services), Ago(now.Sub(s.Started)), refusing(s))
+	if err != nil {
 		return err
 	}
 	for i, line := range strings.Split(strings.TrimRight(body.String(), "\n"), "\n") {
@@ -44,6 +45,18 @@ func Table(w io.Writer, s Snapshot, now time.Time, colour bool) error {
 		}
 	}
 	return nodeTable(w, s, colour)
+}
+
+// refusing is by what clients are refused, and how often they were.
+func refusing(s Snapshot) string {
+	var sum Answered
+	for _, v := range s.Services {
+		sum.Resets += v.Answered.Resets
+		sum.Unreachables += v.Answered.Unreachables
+		sum.Answers += v.Answered.Answers
+		sum.Tickles += v.Answered.Tickles
+	}
+	return fmt.Sprintf("%s: %d resets, %d unreachables, %d answers, %d tickles", s.Services[0].Mechanism, sum.Resets, sum.Unreachables, sum.Answers, sum.Tickles)
 }
 
 // protection says whether another node could take a service over, and who forbids it.

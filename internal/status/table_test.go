@@ -16,9 +16,10 @@ func sample(now time.Time) Snapshot {
 		Version: SchemaVersion, Node: "db2", Started: now.Add(-time.Hour),
 		Services: []Service{
 			{Name: "orders", Family: "ipv4", Interface: "eth0", VirtualRouterID: 51, State: "active", Duty: "refuse",
-				EffectivePriority: 240, ActiveAddress: "10.0.0.12", Since: now.Add(-90 * time.Second), Reason: "no advert from the active node"},
+				EffectivePriority: 240, ActiveAddress: "10.0.0.12", Since: now.Add(-90 * time.Second), Reason: "no advert from the active node",
+				Mechanism: "nftables", Answered: Answered{Resets: 12, Answers: 3, Tickles: 4}},
 			{Name: "billing", Family: "ipv4", Interface: "eth0", VirtualRouterID: 52, State: "initialize", Duty: "none",
-				EffectivePriority: 250, Since: now.Add(-3 * time.Second), Reason: "interface down"},
+				EffectivePriority: 250, Since: now.Add(-3 * time.Second), Reason: "interface down", Mechanism: "nftables", Answered: Answered{Unreachables: 5}},
 		},
 		Nodes: []Node{},
 	}
@@ -31,6 +32,7 @@ func TestTableAlignsItsColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `node db2, 2 virtual routers, up 1h0m
+refusing by nftables: 12 resets, 5 unreachables, 3 answers, 4 tickles
 
 SERVICE  FAMILY  INTERFACE  VRID  STATE       DUTY    PRIORITY  ACTIVE NODE  PROTECTED  SINCE  REASON
 orders   ipv4    eth0       51    active      refuse  240       10.0.0.12    -          1m30s  no advert from the active node
@@ -45,7 +47,7 @@ func TestTableShowsTheNodesAndWhatTheyDo(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s := Snapshot{Node: "db2", Started: now, Services: []Service{
 		{Name: "orders", Family: "ipv4", Interface: "eth0", VirtualRouterID: 51, State: "active", Duty: "serve", EffectivePriority: 240, ActiveAddress: "10.0.0.12",
-			Since: now, Reason: "no advert from the active node", Phase: "serving", ForbiddenBy: "forecast"},
+			Since: now, Reason: "no advert from the active node", Phase: "serving", ForbiddenBy: "forecast", Mechanism: "kernel"},
 		{Name: "parts", Family: "ipv4", Interface: "eth0", VirtualRouterID: 52, State: "backup", Duty: "none", EffectivePriority: 158, Since: now, Reason: "started",
 			Phase: "idle", Protected: true},
 		{Name: "parts", Family: "ipv6", Interface: "eth0", VirtualRouterID: 52, State: "backup", Duty: "none", EffectivePriority: 158, Since: now, Reason: "started", Phase: "idle"},
@@ -59,6 +61,7 @@ func TestTableShowsTheNodesAndWhatTheyDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `node db2, 3 virtual routers, up 0s
+refusing by kernel: 0 resets, 0 unreachables, 0 answers, 0 tickles
 
 SERVICE  FAMILY  INTERFACE  VRID  STATE   DUTY   PRIORITY  ACTIVE NODE  PROTECTED              SINCE  REASON
 orders   ipv4    eth0       51    active  serve  240       10.0.0.12    forbidden by forecast  0s     no advert from the active node
