@@ -68,15 +68,21 @@ func (a *sampleAddresses) take(addrs []netip.Addr) bool {
 // a connection. The hash is seeded: clients choose ports and could choose such that collide.
 type sampleIndex struct {
 	seed  maphash.Seed
-	slots []uint32 // open addressing, a power of two: 1 + place in the list, 0 is free
+	slots []sampleSlot // open addressing, a power of two
 	key   [36]byte
+}
+
+// sampleSlot is free if place is 0. The hash spares most looks into the list, which is not in the processor's cache.
+type sampleSlot struct {
+	hash  uint32
+	place uint32 // 1 + place in the list
 }
 
 // reset forgets everything.
 func (x *sampleIndex) reset() {
 	if x.slots == nil {
 		x.seed = maphash.MakeSeed()
-		x.slots = make([]uint32, 1024)
+		x.slots = make([]sampleSlot, 1024)
 		return
 	}
 	clear(x.slots)
@@ -84,42 +90,49 @@ func (x *sampleIndex) reset() {
 
 // add appends f to list, or puts it in the place of what the list has of the same connection from base on: the later
 // word is the better one.
-func (x *sampleIndex) add(list []Flow, base int, f Flow) []Flow {
+func (x *sampleIndex) add(list []Flow, base int, f *Flow) []Flow {
 	if 2*(len(list)-base) >= len(x.slots) {
-		x.grow(list, base)
+		x.grow()
 	}
-	at := x.slot(list, base, &f)
-	if x.slots[at] != 0 {
-		list[base+int(x.slots[at])-1] = f
-		return list
+	hash := x.hash(f)
+	at := x.start(hash)
+	for s := x.slots[at]; s.place != 0; s = x.slots[at] {
+		if s.hash == hash {
+			if known := &list[base+int(s.place)-1]; known.Local == f.Local && known.Remote == f.Remote {
+				*known = *f
+				return list
+			}
+		}
+		at = x.next(at)
 	}
-	list = append(list, f)
-	x.slots[at] = uint32(len(list) - base)
+	list = append(list, *f)
+	x.slots[at] = sampleSlot{hash, uint32(len(list) - base)}
 	return list
 }
 
-func (x *sampleIndex) grow(list []Flow, base int) {
-	x.slots = make([]uint32, 2*len(x.slots))
-	for i := base; i < len(list); i++ {
-		x.slots[x.slot(list, base, &list[i])] = uint32(i - base + 1)
+func (x *sampleIndex) start(hash uint32) int { return int(hash) & (len(x.slots) - 1) }
+
+func (x *sampleIndex) next(at int) int { return (at + 1) & (len(x.slots) - 1) }
+
+func (x *sampleIndex) grow() {
+	old := x.slots
+	x.slots = make([]sampleSlot, 2*len(old))
+	for _, s := range old {
+		if s.place == 0 {
+			continue
+		}
+		at := x.start(s.hash)
+		for x.slots[at].place != 0 {
+			at = x.next(at)
+		}
+		x.slots[at] = s
 	}
 }
 
-// slot returns where f is or belongs.
-func (x *sampleIndex) slot(list []Flow, base int, f *Flow) uint64 {
-	local, remote := f.Local.Addr().As16(), f.Remote.Addr().As16()
-	copy(x.key[:], local[:])
-	copy(x.key[16:], remote[:])
+func (x *sampleIndex) hash(f *Flow) uint32 {
+	*(*[16]byte)(x.key[:]) = f.Local.Addr().As16()
+	*(*[16]byte)(x.key[16:]) = f.Remote.Addr().As16()
 	binary.NativeEndian.PutUint16(x.key[32:], f.Local.Port())
 	binary.NativeEndian.PutUint16(x.key[34:], f.Remote.Port())
-	mask := uint64(len(x.slots) - 1)
-	at := maphash.Bytes(x.seed, x.key[:]) & mask
-	for x.slots[at] != 0 {
-		known := &list[base+int(x.slots[at])-1]
-		if known.Local == f.Local && known.Remote == f.Remote {
-			break
-		}
-		at = (at + 1) & mask
-	}
-	return at
+	return uint32(maphash.Bytes(x.seed, x.key[:]))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // sampleSame compares lists; no flows are no flows.
-var sampleSame = cmp.Options{cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()}
+var sampleSame = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}), cmpopts.EquateEmpty()}
 
 func TestSampleListsTheConnectionsOfAnAddress(t *testing.T) {
 	t.Parallel()

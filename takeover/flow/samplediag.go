@@ -177,7 +177,7 @@ func diagTake(b []byte, sequence uint32, wanted map[netip.Addr]bool, index *samp
 			if err != nil {
 				batch.err = err
 			} else if ok && (wanted == nil || wanted[f.Local.Addr()]) {
-				list = index.add(list, base, f)
+				list = index.add(list, base, &f)
 			}
 		}
 	}

@@ -141,7 +141,7 @@ func iterTake(b []byte, index *sampleIndex, list []Flow, base int) ([]Flow, []by
 		if err != nil {
 			return list, nil, err
 		}
-		list = index.add(list, base, f)
+		list = index.add(list, base, &f)
 		b = b[iterRecord:]
 	}
 	return list, b, nil

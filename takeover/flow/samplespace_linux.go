@@ -28,14 +28,26 @@ func sampleEnter() (*sampleSpace, error) {
 		return nil, fmt.Errorf("open %s: %w", sampleSpacePath, err)
 	}
 	s := &sampleSpace{work: make(chan func() error), result: make(chan error)}
-	go s.run(fd)
+	go s.run(fd, nil)
 	err = <-s.result
 	return s, errors.Join(err, unix.Close(fd))
 }
 
-// run is the thread. One that was moved ends with it, since it locks the goroutine and never unlocks.
-func (s *sampleSpace) run(fd int) {
+// run is the thread. One that was moved ends with it, since it locks the goroutine and never unlocks. The first thread of the
+// process cannot end, and what is said of the process, like /proc/self/ns/net, is said of it: it is never moved. Begun, unless
+// nil, is closed once the goroutine has a thread for itself.
+func (s *sampleSpace) run(fd int, begun chan<- struct{}) {
 	runtime.LockOSThread()
+	if begun != nil {
+		close(begun)
+	}
+	if unix.Gettid() == unix.Getpid() {
+		other := make(chan struct{})
+		go s.run(fd, other)
+		<-other // on another thread, since this one is taken until now
+		runtime.UnlockOSThread()
+		return
+	}
 	moved, err := sampleMove(fd)
 	if !moved {
 		defer runtime.UnlockOSThread()
