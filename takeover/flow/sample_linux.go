@@ -101,7 +101,7 @@ func (s *Sampler) Mechanism() (name, detail string) {
 // kernel looked at the connection, and stay right for as long as it is silent.
 //
 // It takes time in proportion to all TCP sockets of the machine, and allocates nothing for a connection if dst has room.
-// After an error, dst comes back as it was.
+// After an error, dst comes back as it was. More than 16384 addresses are an error with [MechanismBPF].
 func (s *Sampler) Sample(addrs []netip.Addr, dst []Flow) ([]Flow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -3,9 +3,11 @@
 package flow
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,6 +158,42 @@ func TestSampleListsWhatWaitsToBeAccepted(t *testing.T) {
 		sampleUntil(t, "the connection is listed", func() bool {
 			return cmp.Equal(want, sampleList(t, s, "10.99.0.1"), sampleSame)
 		})
+	})
+}
+
+// A client whose handshake is not complete repeats it by itself.
+func TestSampleLeavesRequestsOut(t *testing.T) {
+	t.Parallel()
+	sampleEach(t, func(t *testing.T, open func(testing.TB, *netlab.Node) *Sampler) {
+		_, a, b := samplePair(t)
+		l, err := a.Listen("tcp", "10.99.0.1:0")
+		sampleMust(t, err)
+		defer l.Close()
+		// The answer to the SYN goes to a neighbour that is not there.
+		_, err = a.Run(t.Context(), "ip", "neigh", "replace", "10.99.0.2", "dev", "eth0", "lladdr", "02:00:00:00:00:99", "nud", "permanent")
+		sampleMust(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		dialed := make(chan error, 1)
+		go func() {
+			_, err := b.Dial(ctx, "tcp", l.Addr().String())
+			dialed <- err
+		}()
+		s := open(t, a)
+		sampleUntil(t, "the request is there", func() bool {
+			sockets, err := a.Run(t.Context(), "cat", "/proc/net/tcp")
+			sampleMust(t, err)
+			return strings.Contains(sockets, " 03 ") // SYN_RECV
+		})
+		if list := sampleList(t, s, "10.99.0.1", "10.99.0.2"); len(list) != 0 {
+			t.Errorf("listed: %v", list)
+		}
+		if list := sampleList(t, open(t, b), "10.99.0.2"); len(list) != 0 { // SYN_SENT there
+			t.Errorf("listed at the client: %v", list)
+		}
+		cancel()
+		if err := <-dialed; err == nil {
+			t.Error("it got through")
+		}
 	})
 }
 
