@@ -93,9 +93,9 @@ func (s *Sampler) Mechanism() (name, detail string) {
 }
 
 // Sample appends to dst the TCP connections whose local address is one of addrs and in which the other end may wait for
-// something: those that are established or half closed, no listener, no request that is not accepted by the kernel yet, no
-// TIME_WAIT. IPv4-mapped addresses count as IPv4, zones are left out. Each connection comes once, in no order. Connections that begin or
-// end meanwhile may be in the list or not.
+// something: those that are established or half closed; no listener, no handshake that is not complete, no TIME_WAIT.
+// IPv4-mapped addresses count as IPv4, zones are left out. Each connection comes once, in no order. One that begins or
+// ends meanwhile may be in the list or not.
 //
 // Sequence numbers are known ([Flow.Exact]) if the mechanism is [MechanismBPF]. They are those of the moment in which the
 // kernel looked at the connection, and stay right for as long as it is silent.

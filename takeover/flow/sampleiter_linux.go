@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -69,8 +70,11 @@ func iterOpen(space *sampleSpace) (*iterSource, error) {
 
 // iterExplain says what is missing for the kernel to allow it.
 func iterExplain(what string, err error) error {
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%s: %w (needs CAP_BPF and CAP_PERFMON in the first user namespace)", what, err)
+	for _, refused := range []syscall.Errno{unix.EPERM, unix.EACCES} {
+		if errors.Is(err, refused) {
+			return fmt.Errorf("%s: %w (needs CAP_BPF and CAP_PERFMON in the first user namespace; "+
+				"before Linux 5.11 also a higher RLIMIT_MEMLOCK)", what, refused)
+		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
