@@ -19,7 +19,7 @@ func (t *table) differs(found *foundTable) (string, error) {
 		return fmt.Sprintf("its flags are %#x, not %#x", found.flags, t.wanted()), nil
 	}
 	if found.comment != t.layout.comment {
-		return "another version made it, or for another speaker", nil
+		return "its layout is that of another version, or for another speaker", nil
 	}
 	for _, check := range []func() (string, error){t.chainsDiffer, t.setsDiffer, t.rulesDiffer} {
 		if why, err := check(); why != "" || err != nil {

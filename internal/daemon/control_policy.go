@@ -46,24 +46,24 @@ type TermsAnswer struct {
 
 // handlePolicy adds the commands about policy to the control socket.
 func (d *Daemon) handlePolicy(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/explain", answer(func(ctx context.Context, r *http.Request) (any, error) {
+	mux.HandleFunc("GET /v1/explain", reply(func(ctx context.Context, r *http.Request) (any, error) {
 		return d.explain(ctx, r.URL.Query().Get("service"), r.URL.Query()["if"])
 	}))
-	mux.HandleFunc("POST /v1/drain", answer(func(ctx context.Context, r *http.Request) (any, error) {
+	mux.HandleFunc("POST /v1/drain", reply(func(ctx context.Context, r *http.Request) (any, error) {
 		var q DrainRequest
 		if err := body(r, &q); err != nil {
 			return nil, err
 		}
 		return struct{}{}, d.drain(ctx, q)
 	}))
-	mux.HandleFunc("POST /v1/terms", answer(func(ctx context.Context, r *http.Request) (any, error) {
+	mux.HandleFunc("POST /v1/terms", reply(func(ctx context.Context, r *http.Request) (any, error) {
 		var q TermsRequest
 		if err := body(r, &q); err != nil {
 			return nil, err
 		}
 		return d.setTerms(ctx, q)
 	}))
-	mux.HandleFunc("POST /v1/failback", answer(func(ctx context.Context, r *http.Request) (any, error) {
+	mux.HandleFunc("POST /v1/failback", reply(func(ctx context.Context, r *http.Request) (any, error) {
 		var q struct {
 			Service string `json:"service"`
 		}
@@ -84,7 +84,7 @@ func body(r *http.Request, into any) error {
 }
 
 // answer makes a handler of a function whose error is the caller's fault or bad luck.
-func answer(f func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
+func reply(f func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), patience+3*time.Second)
 		defer cancel()

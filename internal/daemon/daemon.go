@@ -20,6 +20,7 @@ import (
 	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/policy/agent"
 	"github.com/regent-ha/regent/responder"
+	"github.com/regent-ha/regent/responder/speaker"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
 	"github.com/regent-ha/regent/vrrp/transport"
@@ -48,6 +49,7 @@ type Daemon struct {
 	watch    *takeover.Watcher
 	announce *takeover.Announcer
 	respond  *responder.Responder
+	speaker  *speaker.Speaker // nil: not to be had
 	recorder *recorder
 
 	routers []*router
@@ -55,7 +57,7 @@ type Daemon struct {
 	lastID  vrrp.ID
 	links   map[string]takeover.LinkState
 	blocked map[vrrp.ID]string      // why a router cannot start, as last reported
-	restore map[string]func() error // sysctls, by interface
+	restore map[string]func() error // sysctls, by interface; and those of ICMP
 	started time.Time
 
 	mind        *agent.Agent

@@ -49,7 +49,8 @@ func (r *router) service4plan() takeover.Service {
 func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 	for _, s := range steps {
 		switch s.Do {
-		case takeover.Refuse, takeover.EndRefusing: // elements stand for as long as the service is configured: see guard
+		case takeover.Refuse, takeover.EndRefusing: // of guarded services they stand for as long as they are configured
+			d.shut(hs, s.Do == takeover.Refuse)
 		case takeover.Serve:
 			if !d.stopping {
 				d.serve(hs, s.Addresses)
@@ -76,6 +77,19 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 			d.delete(hs)
 			d.bequeath(hs)
 		}
+	}
+}
+
+// shut puts refuse elements for services that have none, or removes them again.
+func (d *Daemon) shut(hs []holding, refusing bool) {
+	changed := false
+	for _, h := range hs {
+		if r := h.router; !r.guarded && r.refusing != refusing {
+			r.refusing, changed = refusing, true
+		}
+	}
+	if changed {
+		d.guard()
 	}
 }
 

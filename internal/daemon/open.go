@@ -39,7 +39,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if fd, ok := d.announce.Descriptor(); ok {
 		d.o.Parent.Hold(fd)
 	}
-	d.respond, err = responder.Open(ctx, responder.Options{Logger: d.o.Log, Notify: func(e responder.Event) {
+	d.respond, err = responder.Open(ctx, responder.Options{Logger: d.o.Log, Speaker: d.openSpeaker(), Notify: func(e responder.Event) {
 		select {
 		case d.refusals <- e:
 		default: // the actor is far behind; the log has what the rules themselves say
@@ -54,6 +54,9 @@ func (d *Daemon) close() error {
 	var errs []error
 	if d.respond != nil {
 		errs = append(errs, d.respond.Close(d.stopping))
+	}
+	if d.speaker != nil {
+		errs = append(errs, d.speaker.Close())
 	}
 	if d.announce != nil {
 		errs = append(errs, d.announce.Close())
@@ -147,23 +150,6 @@ func (d *Daemon) removeLeftovers() error {
 		d.report.Report(event.LeftoverRemoved, fmt.Sprintf("%s was left by an earlier run; removed", a.Prefix), "address", a.Prefix)
 	}
 	return nil
-}
-
-// guard makes the refuse elements those of the configuration.
-func (d *Daemon) guard() {
-	var ts []responder.Target
-	seen := map[netip.Addr]bool{} // a service that is restarted has two routers for a while
-	for _, r := range d.routers {
-		for _, t := range r.targets() {
-			if !seen[t.Address] {
-				seen[t.Address] = true
-				ts = append(ts, t)
-			}
-		}
-	}
-	if err := d.respond.SetRefused(ts); err != nil {
-		d.report.Report(event.RefusalFailed, fmt.Sprintf("refuse: %v", err))
-	}
 }
 
 // limit tells the supervisor how long the heartbeat may stay away: the longest Active_Down_Interval, half a second at

@@ -25,6 +25,7 @@ type router struct {
 	reason string
 	peer   netip.Addr // whom the last transition was about
 
+	refusing  bool                      // not guarded, but about to lose its addresses
 	silent    bool                      // policy wants no part in the election
 	returning bool                      // it takes part again when its address is handed over
 	until     time.Duration             // serving ends here, on the agent's clock; 0: it does not

@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"net/netip"
+
 	"github.com/regent-ha/regent/internal/status"
 	"github.com/regent-ha/regent/policy"
 	"github.com/regent-ha/regent/vrrp"
@@ -31,11 +33,42 @@ func (d *Daemon) snapshot() status.Snapshot {
 	}
 	t := d.loop.Stats()
 	s.Global.KernelDrops, s.Global.SendErrors = t.KernelDrops, t.Congested+t.NotReady+t.Refused
+	answered := d.answered()
 	for _, r := range d.routers {
-		s.Services = append(s.Services, d.serviceStatus(r, states[r.id]))
+		v := d.serviceStatus(r, states[r.id])
+		for _, a := range r.addresses() {
+			c := answered[a]
+			v.Answered.Resets += c.Resets
+			v.Answered.Unreachables += c.Unreachables
+			v.Answered.Answers += c.Answers
+			v.Answered.Tickles += c.Tickles
+		}
+		s.Services = append(s.Services, v)
 	}
 	s.Nodes = d.nodeStatus()
 	return s
+}
+
+// answered is what clients got instead of a service, by address.
+func (d *Daemon) answered() map[netip.Addr]status.Answered {
+	all := map[netip.Addr]status.Answered{}
+	refused, err := d.respond.Counters()
+	if err != nil {
+		d.o.Log.Warn("status without the counters of the refusing rules", "error", err)
+	}
+	for a, c := range refused {
+		all[a] = status.Answered{Resets: c.Resets, Unreachables: c.Unreachables}
+	}
+	if d.speaker != nil {
+		for a, c := range d.speaker.Counters() {
+			s := all[a]
+			s.Resets += c.Resets
+			s.Unreachables += c.Unreachables
+			s.Answers = c.Answers
+			all[a] = s
+		}
+	}
+	return all
 }
 
 // nodeStatus is what is known of the nodes.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/regent-ha/regent/conf"
-	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/vrrp"
 )
 
@@ -92,22 +91,6 @@ func checksum(mode string) vrrp.Checksum {
 		return vrrp.Either
 	}
 	return vrrp.PseudoHeader
-}
-
-// targets are the refuse elements of a router.
-func (s *spec) targets() []responder.Target {
-	if !s.guarded {
-		return nil
-	}
-	var ports []responder.Port
-	for _, p := range s.service.Ports {
-		ports = append(ports, responder.Port{Proto: p.Proto, Number: p.Number})
-	}
-	var out []responder.Target
-	for _, p := range s.prefixes {
-		out = append(out, responder.Target{Address: p.Addr(), Ports: ports})
-	}
-	return out
 }
 
 // lease is how long the kernel keeps an address that nobody renews: longer than peers need to take over, whole seconds,
