@@ -630,6 +630,10 @@ func TestFilteredAdvertsPutTheTakeoverOffOnce(t *testing.T) {
 	}
 }
 
+// channelCut takes the cluster channel from a node.
+const channelCut = "add table inet test; add chain inet test in { type filter hook prerouting priority -400; }; " +
+	"add rule inet test in meta l4proto { tcp, udp } th dport 7946 drop; add rule inet test in meta l4proto tcp tcp sport 7946 drop"
+
 // Stopping the cluster channel moves no address; without it the standby still takes over, by what it knows.
 func TestChannelThatIsCutMovesNothing(t *testing.T) {
 	t.Parallel()
@@ -638,7 +642,7 @@ func TestChannelThatIsCutMovesNothing(t *testing.T) {
 	c.answers("db1")
 	before, _ := db2.service("orders", "ipv4")
 	for _, h := range []*host{db1, db2} {
-		if out, err := h.Run(context.Background(), "nft", "add table inet test; add chain inet test in { type filter hook prerouting priority -400; }; add rule inet test in meta l4proto { tcp, udp } th dport 7946 drop; add rule inet test in meta l4proto tcp tcp sport 7946 drop"); err != nil {
+		if out, err := h.Run(context.Background(), "nft", channelCut); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}

@@ -78,6 +78,9 @@ func (d *Daemon) heard(e any) {
 	switch e := e.(type) {
 	case cluster.Presence:
 		d.mind.Present(now, e.Node, e.Alive)
+		if e.Alive {
+			d.census.renew(e.Node)
+		}
 	case cluster.Heard:
 		r, err := policy.ParseRecord(e.Payload)
 		if err == nil && r.Node != e.Node {
@@ -89,6 +92,10 @@ func (d *Daemon) heard(e any) {
 		}
 		d.mind.Heard(now, r)
 	case cluster.Message:
+		if len(e.Payload) > 0 && e.Payload[0] != '{' { // which every message of the agent begins with
+			d.census.hear(e.From, e.Payload)
+			return
+		}
 		m, err := agent.ParseMessage(e.Payload)
 		if err != nil {
 			d.misheard("message", e.From, err.Error())

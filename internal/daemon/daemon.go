@@ -22,6 +22,7 @@ import (
 	"github.com/regent-ha/regent/responder"
 	"github.com/regent-ha/regent/responder/speaker"
 	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/takeover/tickle"
 	"github.com/regent-ha/regent/vrrp"
 	"github.com/regent-ha/regent/vrrp/transport"
 )
@@ -50,6 +51,9 @@ type Daemon struct {
 	announce *takeover.Announcer
 	respond  *responder.Responder
 	speaker  *speaker.Speaker // nil: not to be had
+	census   *census          // nil: no channel
+	tickler  *tickle.Sender   // nil: no census, or not to be had
+	moved    bool             // what is performed here may have changed
 	recorder *recorder
 
 	routers []*router
@@ -112,6 +116,7 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 	parts.Go(func() { d.followChecks(life) })
 	parts.Go(func() { d.followLeases(life) })
 	if d.channel != nil {
+		d.openCensus(life, &parts)
 		parts.Go(func() { d.hear(life) })
 	}
 
@@ -166,6 +171,7 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.beginStop()
 		}
 		d.think()
+		d.recount()
 		if d.stopping && !d.answering() && (!d.mind.Busy() || time.Now().After(d.stopBy)) {
 			return nil
 		}

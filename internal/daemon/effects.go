@@ -19,6 +19,7 @@ func (d *Daemon) apply(touched []*router) {
 	c := reconcile(d.routers, touched)
 	d.perform(takeover.Give(services(c.give), takeover.Lost), c.give)
 	d.perform(takeover.Take(services(c.take)), c.take)
+	d.moved = true
 	if len(c.give)+len(c.take) > 0 {
 		d.remember()
 	}
@@ -62,9 +63,11 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 		case takeover.Announce:
 			d.announceHeld(hs)
 			d.bequeath(hs)
-		case takeover.Tickle: // no connection table is kept yet
+		case takeover.Tickle:
+			d.wake(hs)
 		case takeover.StopAnnouncing:
 			d.announce.Stop(announcements(hs))
+			d.rest(plain(s.Addresses))
 		case takeover.DestroySockets:
 			if _, err := d.kernel.DestroySockets(plain(s.Addresses)); err != nil {
 				d.o.Log.Warn("sockets on released addresses were not all destroyed", "error", err)

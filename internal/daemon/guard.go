@@ -29,6 +29,7 @@ func (d *Daemon) guard() {
 			}
 		}
 	}
+	d.moved = true // services may have come or gone
 	d.hasten(ts)
 	d.lines() // first, so that nobody comes to a speaker that knows nothing of him
 	if err := d.respond.SetRefused(ts); err != nil {

@@ -58,6 +58,9 @@ func (d *Daemon) close() error {
 	if d.speaker != nil {
 		errs = append(errs, d.speaker.Close())
 	}
+	if d.tickler != nil {
+		errs = append(errs, d.tickler.Close())
+	}
 	if d.announce != nil {
 		errs = append(errs, d.announce.Close())
 	}

@@ -68,6 +68,13 @@ func (d *Daemon) answered() map[netip.Addr]status.Answered {
 			all[a] = s
 		}
 	}
+	if d.tickler != nil {
+		for a, n := range d.tickler.Sent() {
+			s := all[a]
+			s.Tickles = n
+			all[a] = s
+		}
+	}
 	return all
 }
 

@@ -161,6 +161,7 @@ func (d *Daemon) setDuty(service string, to duty, until time.Duration) {
 	p := d.preferences[service]
 	p.duty = to
 	d.preferences[service] = p
+	d.moved = true
 	var refuse, serve []takeover.Address
 	for _, r := range d.routersOf(service) {
 		was := r.duty
