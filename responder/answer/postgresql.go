@@ -8,7 +8,9 @@ import (
 
 // PostgreSQL answers the start-up of the frontend/backend protocol, version 3, with a FATAL error "cannot connect now"
 // (SQLSTATE 57P03): the only one after which libpq goes on to its next host. Requests for encryption are declined first. A
-// client that insists on it (sslmode=require) stops there: for such clients a reset is better.
+// client that insists on it (sslmode=require and above) stops there, without a look at its next host: for such clients a
+// reset is better. A request to cancel is answered by the end alone, as servers do. All else is reset: version 2, TLS
+// without a request (sslnegotiation=direct), and what is no start-up.
 type PostgreSQL struct {
 	Message string // for people; "": one about the service
 }
@@ -20,38 +22,39 @@ const (
 	pgGSS    = 80877104
 )
 
-// pgStartupLimit bounds a start-up message, as servers do.
-const pgStartupLimit = 10000
+// Bounds of messages, their lengths included.
+const (
+	pgPacketMin  = 8     // length and code
+	pgStartupMin = 9     // and the end of the parameters
+	pgStartupMax = 10000 // as servers bound it
+	pgCancelMin  = 16    // process and key of 4 octets
+	pgCancelMax  = 268   // since version 3.2 the key has up to 256
+)
 
 // Hear implements [Stream].
 func (a *PostgreSQL) Hear(f *Facts, heard, out []byte) ([]byte, int, Verdict) {
-	if len(heard) < 8 {
-		if len(heard) >= 4 && !pgPlausible(heard) {
+	if len(heard) >= 4 {
+		if n := binary.BigEndian.Uint32(heard); n < pgPacketMin || n > pgStartupMax {
 			return out, 0, Reset
 		}
-		return out, 0, Wait
 	}
-	if !pgPlausible(heard) {
-		return out, 0, Reset
+	if len(heard) < pgPacketMin {
+		return out, 0, Wait
 	}
 	length, code := int(binary.BigEndian.Uint32(heard)), binary.BigEndian.Uint32(heard[4:])
 	switch {
-	case code == pgTLS && length == 8, code == pgGSS && length == 8:
-		return append(out, 'N'), 8, Wait
-	case code == pgCancel && length == 16: // it is answered by the end alone
-		return out, min(16, len(heard)), Close
-	case code>>16 != 3:
+	case (code == pgTLS || code == pgGSS) && length == pgPacketMin:
+		return append(out, 'N'), pgPacketMin, Wait
+	case code == pgCancel && length >= pgCancelMin && length <= pgCancelMax:
+		return out, min(length, len(heard)), Close
+	case code>>16 != 3, length < pgStartupMin:
 		return out, 0, Reset
 	case len(heard) < length:
 		return out, 0, Wait
+	case heard[length-1] != 0: // parameters that do not end
+		return out, 0, Reset
 	}
 	return a.refuse(f, out), length, Close
-}
-
-// pgPlausible says whether a length may be that of a start-up packet.
-func pgPlausible(b []byte) bool {
-	n := binary.BigEndian.Uint32(b)
-	return n >= 8 && n <= pgStartupLimit
 }
 
 // refuse appends an ErrorResponse.
