@@ -3,7 +3,7 @@
 package answer
 
 // MySQL answers as a server that is shutting down (error 1053, SQLSTATE 08S01), in place of its greeting: at once, since here
-// the server speaks first. Drivers go on to their next host after an error of class 08.
+// the server speaks first. Drivers go on to their next host after an error of class 08. Nothing that the client says matters.
 type MySQL struct {
 	Message string // for people; "": one about the service
 }
