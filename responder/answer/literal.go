@@ -4,117 +4,159 @@ package answer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"text/template"
 )
 
 // Step is one thing to say in a literal answer.
 type Step struct {
-	Match    []byte // that the client must have said; nil: anything
+	Match    []byte // that the client must have said; empty: anything
 	Offset   int    // where Match begins in what was said
-	Send     []byte
-	Template bool // Send is a template (package text/template) over [Facts]
-	Continue bool // hear more afterwards, rather than end
+	Send     []byte // at most 4096 octets
+	Template bool   // Send has places for facts, see [NewLiteral]
+	Continue bool   // hear more afterwards, rather than end
 }
 
-// Literal says what the configuration has, whatever the protocol: on connecting, or step by step to what the client says.
+// Literal says what the configuration has, whatever the protocol: on connecting, or step by step to what the client says. It
+// is made by [NewLiteral]; one with no steps says nothing.
 type Literal struct {
 	steps     []literalStep
-	onRequest bool
+	greeting  int // the step that is said on connecting; -1: none
+	otherwise int // the step that is said where none matches; -1: none
 	reset     bool
 }
 
 type literalStep struct {
 	Step
-	text *template.Template
+	text literalText // of a template
 }
 
-// literalLimit bounds what a template may come to.
-const literalLimit = 4096
+const (
+	literalSendMax = 4096 // octets of a step, and of what a template comes to
+	literalHearMax = 8192 // octets that a match may need; more are hardly heard by anyone
+)
 
-// NewLiteral makes a literal answer. Its first step is said on connecting, unless onRequest. Whenever the client has said
-// something, the first step that matches is taken. It ends with FIN, or with a reset. The error is about a template.
+// NewLiteral makes a literal answer. Unless onRequest, its first step without Match is said on connecting, and no more.
+//
+// Whenever the client has said something, the first step whose Match is there is taken; if none is, the last one without
+// Match. Nothing is taken while an earlier Match may still come: the client is heard on. Without anything to say to it, the
+// client is reset. After Match what follows it is heard next, if the step says Continue; after a step without Match all is
+// done with that was heard, so that Continue there is for clients that wait for an answer. A conversation ends with FIN, or
+// with a reset.
+//
+// Templates have {{.Service}}, {{.Local}}, {{.Remote}}, {{.Next}}, {{.Reason}} and {{.RetryAfter}} (whole seconds), and
+// {{if .Next}} … {{else}} … {{end}}; nothing else of package text/template, so that no template runs long or grows large.
+// A template that comes to more than 4096 octets is not said: the client is reset.
+//
+// The error is about a step, which it names by its place, from 1.
 func NewLiteral(steps []Step, onRequest, reset bool) (*Literal, error) {
-	l := &Literal{onRequest: onRequest, reset: reset}
+	l := &Literal{greeting: -1, otherwise: -1, reset: reset}
 	for i, s := range steps {
 		step := literalStep{Step: s}
-		if s.Template {
-			var err error
-			if step.text, err = template.New("").Option("missingkey=error").Parse(string(s.Send)); err != nil {
-				return nil, fmt.Errorf("step %d: %w", i+1, err)
-			}
-			if _, ok := step.say(&Facts{}, nil); !ok {
-				return nil, fmt.Errorf("step %d: the template asks for what is not known, or says too much", i+1)
-			}
+		if err := step.prepare(); err != nil {
+			return nil, fmt.Errorf("step %d: %w", i+1, err)
+		}
+		switch {
+		case len(s.Match) > 0:
+		case !onRequest && l.greeting < 0:
+			l.greeting = i
+		default:
+			l.otherwise = i
 		}
 		l.steps = append(l.steps, step)
 	}
 	return l, nil
 }
 
-// end is the verdict after the last word.
-func (l *Literal) end() Verdict {
-	if l.reset {
-		return Reset
+// prepare checks a step and reads its template.
+func (s *literalStep) prepare() error {
+	switch {
+	case s.Offset < 0 || s.Offset > literalHearMax || s.Offset+len(s.Match) > literalHearMax:
+		return fmt.Errorf("offset %d and a match of %d octets: want 0 to %d together", s.Offset, len(s.Match), literalHearMax)
+	case len(s.Send) > literalSendMax:
+		return fmt.Errorf("says %d octets: want %d at most", len(s.Send), literalSendMax)
+	case !s.Template:
+		return nil
 	}
-	return Close
+	var err error
+	if s.text, err = literalParse(string(s.Send)); err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+	if _, ok := s.text.say(&Facts{}, nil); !ok {
+		return errors.New("template: comes to too much")
+	}
+	return nil
 }
 
 // Hear implements [Stream].
 func (l *Literal) Hear(f *Facts, heard, out []byte) ([]byte, int, Verdict) {
-	steps := l.steps
 	if len(heard) == 0 {
-		if l.onRequest || len(steps) == 0 {
+		if len(l.steps) == 0 || l.greeting < 0 {
 			return out, 0, Wait
 		}
-		return l.take(&steps[0], f, heard, out)
+		return l.take(l.greeting, f, heard, out)
 	}
-	if !l.onRequest {
-		steps = steps[1:] // the first was said on connecting
-	}
-	for i := range steps {
-		s := &steps[i]
-		switch {
-		case s.Match == nil, s.matches(heard):
-			return l.take(s, f, heard, out)
+	for i := range l.steps {
+		switch s := &l.steps[i]; {
+		case len(s.Match) == 0:
+		case s.matches(heard):
+			return l.take(i, f, heard, out)
 		case s.mayMatch(heard):
 			return out, 0, Wait
 		}
 	}
-	return out, 0, Reset // nothing is to be said to this
+	if len(l.steps) == 0 || l.otherwise < 0 {
+		return out, 0, Reset // nothing is to be said to this
+	}
+	return l.take(l.otherwise, f, heard, out)
 }
 
 // take says a step.
-func (l *Literal) take(s *literalStep, f *Facts, heard, out []byte) ([]byte, int, Verdict) {
+func (l *Literal) take(i int, f *Facts, heard, out []byte) ([]byte, int, Verdict) {
+	s := &l.steps[i]
 	out, ok := s.say(f, out)
 	switch {
-	case !ok:
+	case !ok, l.reset && !s.Continue:
 		return out, len(heard), Reset
-	case s.Continue && s.Match != nil:
+	case s.Continue && len(s.Match) > 0:
 		return out, s.Offset + len(s.Match), Wait
 	case s.Continue:
 		return out, len(heard), Wait
 	}
-	return out, len(heard), l.end()
+	return out, len(heard), Close
 }
 
-// Answer implements [Datagram]: the first step that matches, if it is no longer than what was asked.
+// Answer implements [Datagram]: the first step that matches, or the last one without Match, be it a greeting or not. It is
+// not said if it is empty, is longer than the request, or is the very request: two that say the same to everything would go
+// on for ever.
 func (l *Literal) Answer(f *Facts, request, out []byte) ([]byte, bool) {
+	var take *literalStep
 	for i := range l.steps {
-		if s := &l.steps[i]; s.Match == nil || s.matches(request) {
-			start := len(out)
-			out, ok := s.say(f, out)
-			return out, ok && len(out)-start <= len(request)
+		s := &l.steps[i]
+		if len(s.Match) == 0 {
+			take = s
+		} else if s.matches(request) {
+			take = s
+			break
 		}
 	}
-	return out, false
+	if take == nil {
+		return out, false
+	}
+	start := len(out)
+	out, ok := take.say(f, out)
+	if said := out[start:]; !ok || len(said) == 0 || len(said) > len(request) || bytes.Equal(said, request) {
+		return out[:start], false
+	}
+	return out, true
 }
 
+// matches says whether Match was said.
 func (s *literalStep) matches(heard []byte) bool {
 	return len(heard) >= s.Offset+len(s.Match) && bytes.Equal(heard[s.Offset:s.Offset+len(s.Match)], s.Match)
 }
 
-// mayMatch says whether it would match if the client went on.
+// mayMatch says whether Match would be there if the client went on.
 func (s *literalStep) mayMatch(heard []byte) bool {
 	if len(heard) >= s.Offset+len(s.Match) {
 		return false
@@ -122,29 +164,10 @@ func (s *literalStep) mayMatch(heard []byte) bool {
 	return len(heard) <= s.Offset || bytes.HasPrefix(s.Match, heard[s.Offset:])
 }
 
-// say appends what a step says; not ok if its template fails.
+// say appends what a step says; not ok, and nothing appended, if it is too much.
 func (s *literalStep) say(f *Facts, out []byte) ([]byte, bool) {
-	if s.text == nil {
-		return append(out, s.Send...), true
+	if s.Template {
+		return s.text.say(f, out)
 	}
-	w := bounded{out: out, room: literalLimit}
-	if err := s.text.Execute(&w, f); err != nil {
-		return out, false
-	}
-	return w.out, true
-}
-
-// bounded is a writer that refuses to write too much.
-type bounded struct {
-	out  []byte
-	room int
-}
-
-func (w *bounded) Write(p []byte) (int, error) {
-	if len(p) > w.room {
-		return 0, fmt.Errorf("more than %d octets", literalLimit)
-	}
-	w.room -= len(p)
-	w.out = append(w.out, p...)
-	return len(p), nil
+	return append(out, s.Send...), true
 }
