@@ -11,7 +11,8 @@
 //	unknown          ACK     seq=0       ack=0          the client answers with an ACK
 //
 // To an ACK of a connection that does not exist here, whatever refuses the address answers with RST seq=SEG.ACK (RFC 9293
-// §3.10.7.1), which the client takes. The first two pass a stateful firewall on the client, the third does not.
+// §3.10.7.1), which the client takes. The first two pass a stateful firewall on the client. The third does in one of four
+// cases, and with the three others that have 2³¹ for one or both numbers in all, if the firewall is Linux 6.1 or later.
 //
 //	sender, err := tickle.Open(tickle.Options{})    // in the network namespace of the thread; needs CAP_NET_RAW
 //	…the address is local, and neighbours have been told:

@@ -23,8 +23,8 @@ type Segment struct {
 // round is one walk over the connections.
 type round struct {
 	after   time.Duration // since the beginning
-	exact   Kind          // for connections with numbers
-	unknown Kind          // for the others; 0: nothing
+	exact   Kind          // for connections with numbers; 0: nothing
+	unknown Kind          // for the others
 }
 
 // rounds are what each connection gets. Segments and answers get lost, and a client answers unacceptable ones only every
@@ -36,14 +36,20 @@ type round struct {
 //   - 200 ms later the reset again: the one that does not depend on an answer, for which it is still too early.
 //   - 900 ms after the beginning the keep-alive form again, when there are answers again.
 //
-// Connections without numbers get the bare form each time. A client that took the first reset has forgotten the
-// connection; its kernel answers what follows with a reset, which ends here.
+// Connections without numbers get bare forms: the plain one first, which is enough where no firewall is on the way, then the
+// others. A client that took the first reset has forgotten the connection; its kernel answers what follows with a reset,
+// which ends here.
 func rounds() []round {
 	return []round{
 		{0, Reset, Bare},
-		{0, Keepalive, 0},
+		{0, Keepalive, BareSeq},
+		{0, 0, BareAck},
+		{0, 0, BareBoth},
 		{200 * time.Millisecond, Reset, Bare},
 		{900 * time.Millisecond, Keepalive, Bare},
+		{900 * time.Millisecond, 0, BareSeq},
+		{900 * time.Millisecond, 0, BareAck},
+		{900 * time.Millisecond, 0, BareBoth},
 	}
 }
 

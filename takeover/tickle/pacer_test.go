@@ -77,8 +77,9 @@ func TestClientsAreToldThreeTimesInASecond(t *testing.T) {
 		}
 	}
 	want := map[bool][]told{
-		true:  {{0, Reset}, {0, Keepalive}, {200 * ms, Reset}, {900 * ms, Keepalive}},
-		false: {{0, Bare}, {200 * ms, Bare}, {900 * ms, Bare}},
+		true: {{0, Reset}, {0, Keepalive}, {200 * ms, Reset}, {900 * ms, Keepalive}},
+		false: {{0, Bare}, {0, BareSeq}, {0, BareAck}, {0, BareBoth}, {200 * ms, Bare},
+			{900 * ms, Bare}, {900 * ms, BareSeq}, {900 * ms, BareAck}, {900 * ms, BareBoth}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

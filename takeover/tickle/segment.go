@@ -21,9 +21,15 @@ const (
 	// this node, which knows no such connection, answers with the exact reset. It works also if Send is older than
 	// what the client has.
 	Keepalive
-	// Bare is an ACK with sequence and acknowledgement number 0. The client answers to it as to Keepalive. A
-	// stateful firewall on the way takes it for invalid.
+	// Bare is an ACK with sequence and acknowledgement number 0. The client answers to it as to Keepalive.
+	//
+	// A stateful firewall on the way drops it as invalid, unless it takes it for one that is merely late: Linux does so
+	// from 6.1 on, if both numbers are behind those of the connection, which is so in one of four cases. Of Bare and the
+	// three that follow it is so for exactly one, whatever the numbers are, so that together they pass.
 	Bare
+	BareSeq  // sequence number 2³¹
+	BareAck  // acknowledgement number 2³¹
+	BareBoth // both
 )
 
 // String returns the name of the kind.
@@ -33,7 +39,7 @@ func (k Kind) String() string {
 		return "reset"
 	case Keepalive:
 		return "keepalive"
-	case Bare:
+	case Bare, BareSeq, BareAck, BareBoth:
 		return "bare"
 	}
 	return "unknown"
@@ -45,6 +51,9 @@ const (
 
 	// window is offered in all but resets. A closed one could stall a client that takes it for an update.
 	window = 1234
+
+	// half is as far from 0 as a sequence number can be.
+	half = 1 << 31
 
 	protocolTCP = 6
 
@@ -66,6 +75,12 @@ func AppendSegment(b []byte, f flow.Flow, k Kind) []byte {
 		seq, ack, flags, offer = f.Send, f.Receive, flagRST|flagACK, 0
 	case Keepalive:
 		seq, ack = f.Send-1, f.Receive
+	case BareSeq:
+		seq = half
+	case BareAck:
+		ack = half
+	case BareBoth:
+		seq, ack = half, half
 	}
 	at := len(b)
 	b = binary.BigEndian.AppendUint16(b, f.Local.Port())

@@ -27,6 +27,9 @@ func TestSegmentsOnTheWire(t *testing.T) {
 		{four, Reset, "15389c40 01020304 a1a2a3a4 50140000 9fdf0000"},
 		{four, Keepalive, "15389c40 01020303 a1a2a3a4 501004d2 9b120000"},
 		{four, Bare, "15389c40 00000000 00000000 501004d2 e45e0000"},
+		{four, BareSeq, "15389c40 80000000 00000000 501004d2 645e0000"},
+		{four, BareAck, "15389c40 00000000 80000000 501004d2 645e0000"},
+		{four, BareBoth, "15389c40 80000000 80000000 501004d2 e45d0000"},
 		{six, Reset, "15389c40 01020304 a1a2a3a4 50140000 b8d50000"},
 		{six, Keepalive, "15389c40 01020303 a1a2a3a4 501004d2 b4080000"},
 		{six, Bare, "15389c40 00000000 00000000 501004d2 fd540000"},
@@ -53,7 +56,7 @@ func TestChecksumsAddUp(t *testing.T) {
 		}
 		f := flow.Flow{Local: addr("local"), Remote: addr("remote"), Exact: true,
 			Send: rapid.Uint32().Draw(t, "send"), Receive: rapid.Uint32().Draw(t, "receive")}
-		b := AppendSegment(nil, f, rapid.SampledFrom([]Kind{Reset, Keepalive, Bare}).Draw(t, "kind"))
+		b := AppendSegment(nil, f, rapid.SampledFrom([]Kind{Reset, Keepalive, Bare, BareSeq, BareAck, BareBoth}).Draw(t, "kind"))
 		whole := append(append(append([]byte{0, protocolTCP, 0, SegmentLength}, f.Local.Addr().AsSlice()...), f.Remote.Addr().AsSlice()...), b...)
 		sum := uint64(0)
 		for i := 0; i < len(whole); i += 2 {

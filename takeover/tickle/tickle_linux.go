@@ -260,7 +260,7 @@ func (s *Sender) count(one *Segment) {
 		c.Resets++
 	case Keepalive:
 		c.Keepalives++
-	case Bare:
+	default:
 		c.Bare++
 	}
 }
