@@ -37,7 +37,8 @@ func messages(t testing.TB, samples ...[]Flow) (list [][]byte) {
 
 func TestMessagesOnTheWire(t *testing.T) {
 	t.Parallel()
-	four := Flow{netip.MustParseAddrPort("10.99.0.101:5432"), netip.MustParseAddrPort("10.0.0.7:40000"), true, 0xa1a2a3a4, 0xb1b2b3b4}
+	four := Flow{Local: netip.MustParseAddrPort("10.99.0.101:5432"), Remote: netip.MustParseAddrPort("10.0.0.7:40000"),
+		Exact: true, Send: 0xa1a2a3a4, Receive: 0xb1b2b3b4}
 	six := Flow{Local: netip.MustParseAddrPort("[fd99::101]:5432"), Remote: netip.MustParseAddrPort("[fd99::7]:40000")}
 	got := messages(t, []Flow{four, six}, []Flow{four})
 	got = append(got, (&ask{header{KindAsk, "db", 1}, 2, 3, 4}).encode())
@@ -113,7 +114,9 @@ func TestBadMessagesAreRefused(t *testing.T) {
 		}
 	}
 	for what, a := range map[string]ask{
-		"place without target": {place: 1}, "target not after base": {base: 2, target: 2}, "place too far": {target: 1, place: placeEnd},
+		"place without target":  {place: 1},
+		"target not after base": {base: 2, target: 2},
+		"place too far":         {target: 1, place: placeEnd},
 	} {
 		a.header = header{KindAsk, "db", 1}
 		if _, err := decodeAsk(a.encode()); !errors.Is(err, errMessage) {

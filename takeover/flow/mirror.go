@@ -35,9 +35,9 @@ type MirrorOptions struct {
 // Mirror knows the connections of services that this node may inherit, as the nodes that perform them tell.
 //
 // The word of the node with the greatest epoch counts (of two with the same, the one whose name is greater), and what
-// another one told is forgotten with its first word. What a node tells after a restart takes the place of what it
-// told before only when it is complete. A part that does not follow what is there is not believed; the Mirror then asks, each second
-// at most. What nobody confirmed for MaxAge is dropped.
+// another one told is forgotten with its first word. What a node tells after a restart takes the place of what it told
+// before only when it is complete. A part that does not follow what is there is not believed; the Mirror then asks, each
+// second at most. What nobody confirmed for MaxAge is dropped.
 //
 // A Mirror is used by one goroutine. Times are of any clock that never goes back.
 type Mirror struct {

@@ -482,3 +482,101 @@ func TestTableIsPackedDuringAWalk(t *testing.T) {
 		t.Errorf("(-table +mirror):\n%s", diff)
 	}
 }
+
+// slowly tells a peer one part each ten seconds and returns how often it began at the beginning.
+func slowly(t *testing.T, s *Source, m *Mirror, from, to time.Duration, each func(now time.Duration)) (beginnings int) {
+	t.Helper()
+	budget := NewBudget(MessageLimit/10, 1)
+	for now := from; now < to; now += second {
+		each(now)
+		s.Next(now, budget, func(_ string, b []byte) bool {
+			if u, err := decodeUpdate(b); err != nil {
+				t.Fatal(err)
+			} else if u.base == 0 && u.from == 0 {
+				beginnings++
+			}
+			if _, err := m.Receive(now, "n1", b); err != nil {
+				t.Fatal(err)
+			}
+			return true
+		})
+	}
+	return beginnings
+}
+
+// Connections end while a peer is told slowly: their ends are remembered for it.
+func TestSlowWalkIsNotBegunAgain(t *testing.T) {
+	t.Parallel()
+	table, s, m := told(t)
+	flows := clients(20_000, 2)
+	n := slowly(t, s, m, 0, 100*second, func(now time.Duration) {
+		flows = flows[1:]
+		table.Set(now, flows)
+	})
+	if n != 1 {
+		t.Errorf("begun %d times", n)
+	}
+	table.Set(101*second, flows)
+	pump(t, 101*second, s, m)
+	if diff := same(slices.Values(flows), m.Flows("orders").All()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The table is packed, and nothing that the peer needs is forgotten: the walk must not go on at a place that now means
+// something else.
+func TestSlowWalkSurvivesOtherPlaces(t *testing.T) {
+	t.Parallel()
+	table, s, m := told(t)
+	flows := clients(20_000, 2)
+	table.Set(0, flows)
+	flows = flows[15_500:]
+	table.Set(second, flows)
+	layout := table.layout
+	slowly(t, s, m, 10*second, 60*second, func(now time.Duration) { table.Set(now, flows) })
+	if table.layout == layout {
+		t.Fatal("the table was not packed: the test tests nothing")
+	}
+	if diff := same(slices.Values(flows), m.Flows("orders").All()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An ask for what a source never told begins everything anew; one of a stranger does nothing.
+func TestAsksThatCannotBe(t *testing.T) {
+	t.Parallel()
+	table, s, m := told(t)
+	table.Set(0, clients(10, 1))
+	pump(t, 0, s, m)
+	for what, a := range map[string]ask{
+		"another epoch":        {header: header{KindAsk, "orders", 2}, base: 1},
+		"a later generation":   {header: header{KindAsk, "orders", 1}, base: 7},
+		"a walk still to come": {header: header{KindAsk, "orders", 1}, base: 1, target: 9, place: 4},
+	} {
+		if err := s.Receive("n2", a.encode()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		var u update
+		s.Next(0, NewBudget(0, 0), func(_ string, b []byte) (sent bool) {
+			var err error
+			if u, err = decodeUpdate(b); err != nil {
+				t.Fatal(err)
+			}
+			return true
+		})
+		if u.base != 0 || u.count != 10 || !u.last {
+			t.Errorf("%s: told %+v, want all 10 connections", what, u)
+		}
+	}
+	for what, err := range map[string]error{
+		"a stranger":   s.Receive("n3", (&ask{header: header{KindAsk, "orders", 1}}).encode()),
+		"of another":   s.Receive("n2", (&ask{header: header{KindAsk, "stock", 1}}).encode()),
+		"no ask":       s.Receive("n2", []byte("hello")),
+		"an ask cut":   s.Receive("n2", (&ask{header: header{KindAsk, "orders", 1}}).encode()[:12]),
+		"no such name": func() error { _, err := NewSource("", 1, &Table{}); return err }(),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}

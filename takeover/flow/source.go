@@ -113,21 +113,16 @@ func (s *Source) Receive(from string, message []byte) error {
 	}
 	p, t := s.peers[i], s.table
 	p.part, p.due, p.retry = part{}, 0, 0
-	if a.epoch != s.epoch || a.base > t.generation || a.base > 0 && a.base < t.floor {
-		return nil
-	}
-	p.base = a.base
-	// A walk can go on from its place only if the places are still the same ones, and nothing that it has to tell is
-	// forgotten.
-	if a.target > t.layout && a.target <= t.generation && (a.base > 0 || a.target >= t.floor) {
+	// What has been forgotten since, and whether places are still the same ones, is looked at before the next part is made.
+	if a.epoch == s.epoch && max(a.base, a.target) <= t.generation {
 		p.part = part{a.base, a.target, a.place}
 	}
 	return nil
 }
 
 // Next sends what is to be told now. tell sends a message to a peer, does not wait, and owns the message; false means that
-// it cannot be sent at the moment. It must not call the Source. Next returns when it wants to be called again; it also should be after [Table.Set] and
-// [Source.Receive].
+// it cannot be sent at the moment. It must not call the Source. Next returns when it wants to be called again; it should also
+// be called after [Table.Set] and [Source.Receive].
 func (s *Source) Next(now time.Duration, b *Budget, tell func(peer string, message []byte) bool) (again time.Duration) {
 	again = now + confirmEvery
 	if s.table.generation == 0 {
