@@ -171,9 +171,9 @@ const (
 
 // place finds out whether an update is the next one.
 //
-// What is told of one walk is the table as it was at some time after the target began, so applying a part twice, or one of a walk
-// that begins earlier, does no harm as long as it is not older than what is there; what changed since then is told by the next
-// walk.
+// What is told of one walk is the table as it was at some time after the target began, so applying a part twice, or one
+// of a walk that begins earlier, does no harm as long as it is not older than what is there; what changed since then is
+// told by the next walk.
 func (s *mirrored) place(u *update) placing {
 	switch {
 	case u.base == u.target:
@@ -319,8 +319,8 @@ func (m *Mirror) Drop(service string) {
 	}
 }
 
-// Expire drops what nobody has confirmed for too long, and returns the services whose connections were dropped. Who told them is
-// forgotten as well.
+// Expire drops what nobody has confirmed for too long, and returns the services whose connections were dropped. Who
+// told them is forgotten as well.
 func (m *Mirror) Expire(now time.Duration) (dropped []string) {
 	for name, s := range m.services {
 		if s.told && now >= s.heard+m.o.MaxAge {
@@ -334,8 +334,8 @@ func (m *Mirror) Expire(now time.Duration) (dropped []string) {
 	return dropped
 }
 
-// Flows returns the connections of a service as they are now known. It copies their compact form, in a millisecond or two for
-// 100,000.
+// Flows returns the connections of a service as they are now known. It copies their compact form, in a millisecond or
+// two for 100,000.
 func (m *Mirror) Flows(service string) *List {
 	if s := m.services[service]; s != nil {
 		return s.list()

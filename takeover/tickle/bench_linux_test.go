@@ -14,8 +14,8 @@ import (
 	"github.com/regent-ha/regent/takeover/flow"
 )
 
-// BenchmarkSend tickles 100,000 clients: how long it takes, at what cost. "into nothing" is what this node alone has to do; "over a bridge"
-// the other end's work is done by the same processors.
+// BenchmarkSend tickles 100,000 clients: how long it takes, at what cost. "into nothing" is what this node alone has to
+// do; "over a bridge" the other end's work is done by the same processors.
 func BenchmarkSend(b *testing.B) {
 	for _, c := range []struct {
 		way   string

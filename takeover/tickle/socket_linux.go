@@ -12,11 +12,12 @@ import (
 // sendBuffer holds what a slow link has not sent yet, about 20 ms at the default rate.
 const sendBuffer = 4 << 20
 
-// openRaw opens a raw socket for TCP segments in the network namespace of the calling thread. The kernel makes the IP header: the source
-// comes with each segment, so that rules for it are followed (ip rule from …) and it has to be an address of this node.
+// openRaw opens a raw socket for TCP segments in the network namespace of the calling thread. The kernel makes the IP
+// header: the source comes with each segment, so that rules for it are followed (ip rule from …) and it has to be an
+// address of this node.
 //
-// A raw socket is given a copy of every TCP packet that the node receives. This one wants none: it is bound to an address that
-// nobody has, and should that not work, a filter throws everything away.
+// A raw socket is given a copy of every TCP packet that the node receives. This one wants none: it is bound to an
+// address that nobody has, and should that not work, a filter throws everything away.
 func openRaw(family, mark int) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
 	if err != nil {
@@ -49,8 +50,8 @@ func openRaw(family, mark int) (fd int, err error) {
 	return fd, nil
 }
 
-// bindNowhere binds a socket to an address that is reserved for documentation (RFC 5737) or discarding (RFC 6666). That only saves work,
-// so errors do not matter; but sources that are not local have to be refused again afterwards.
+// bindNowhere binds a socket to an address that is reserved for documentation (RFC 5737) or discarding (RFC 6666). That
+// only saves work, so errors do not matter; but sources that are not local have to be refused again afterwards.
 func bindNowhere(fd, family int) {
 	level, option, where := unix.IPPROTO_IP, unix.IP_FREEBIND, unix.Sockaddr(&unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 255}})
 	if family == unix.AF_INET6 {

@@ -38,8 +38,8 @@ type Counts struct {
 	LastError                error  // why, the last time
 }
 
-// Sender sends tickles, in a goroutine of its own. Its methods may be called by several goroutines; they wait for one batch (2 ms)
-// at most.
+// Sender sends tickles, in a goroutine of its own. Its methods may be called by several goroutines; they wait for one
+// batch (2 ms) at most.
 type Sender struct {
 	log       *slog.Logger
 	four, six int // sockets; -1: the family is not there
@@ -59,8 +59,8 @@ type Sender struct {
 	once sync.Once
 }
 
-// Open opens the sockets, in the network namespace of the calling thread, and starts the goroutine. It needs CAP_NET_RAW. Where the kernel has
-// no IPv6, only such segments fail.
+// Open opens the sockets, in the network namespace of the calling thread, and starts the goroutine. It needs
+// CAP_NET_RAW. Where the kernel has no IPv6, only such segments fail.
 func Open(o Options) (*Sender, error) {
 	four, err := openRaw(unix.AF_INET, o.Mark)
 	if err != nil {
@@ -213,7 +213,8 @@ func (s *Sender) fill() (n int) {
 	return n
 }
 
-// flush sends a vector, made of the given segments. It returns how many are done with: sent or refused by the kernel. The rest has to wait.
+// flush sends a vector, made of the given segments. It returns how many are done with: sent or refused by the kernel.
+// The rest has to wait.
 func (s *Sender) flush(segments []Segment) (done int) {
 	v, fd := s.vectors[0], s.four
 	if segments[0].Flow.Local.Addr().Is6() {

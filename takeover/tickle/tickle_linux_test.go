@@ -115,8 +115,8 @@ func TestFirewallLetsLateSegmentsPass(t *testing.T) {
 	}
 }
 
-// Without a tickle a client waits and waits; each kind of segment by itself frees it; and behind a stateful firewall those that
-// fit the connection do.
+// Without a tickle a client waits and waits; each kind of segment by itself frees it; and behind a stateful firewall
+// those that fit the connection do.
 func TestWaitingClientsLearnAtOnce(t *testing.T) {
 	netlab.Require(t, "nft")
 	for _, c := range []struct {
