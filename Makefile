@@ -13,7 +13,7 @@ ifdef CI
 export REGENT_REQUIRE_NETWORK = 1
 endif
 
-.PHONY: help build demo test proof check fuzz bench setup clean
+.PHONY: help build demo test proof check fuzz bench clients setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ proof: setup build ## the timed and long tests, with a report
 check: ## gofmt, vet, staticcheck, direction of imports
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt'ed: $$bad"; exit 1; fi
 	@$(GO) vet ./...
+	@cd internal/clients/goclients && $(GO) vet ./...
 	@$(GO) run $(STATICCHECK) -checks all ./...
 	@$(GO) test ./internal/layers
 
@@ -53,6 +54,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 
 bench: ## the benchmarks
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clients: setup ## what real clients do at a takeover: writes docs/clients.md (minutes; installs the clients)
+	@.ci/setup mariadb:mariadb-client redis-cli:redis-tools mosquitto_pub:mosquitto-clients ldapsearch:ldap-utils ssh:openssh-client msmtp:msmtp
+	@REGENT_CLIENTS=1 REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/clients -run '^TestEveryClient$$' -count=1 -timeout 30m -v | grep --line-buffered -Ev '_linux.go:'
 
 setup: ## the Debian packages that the tests use (needs root, or says what is missing)
 	@.ci/setup

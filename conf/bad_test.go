@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/regent-ha/regent/responder/answer"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
@@ -102,7 +104,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 			if strings.Contains(path, "-warnings-host") {
 				host = "bastion.example.org"
 			}
-			diags, exit := Check(file, Options{HostName: host})
+			diags, exit := Check(file, Options{HostName: host, Template: answer.CheckTemplate})
 			wantExit := ExitRefused
 			if strings.Contains(path, "-warnings-") || strings.Contains(path, "-readable-file") {
 				wantExit = ExitOK

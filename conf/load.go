@@ -29,6 +29,8 @@ type Options struct {
 	HostName string // where neither gives a name; empty: the kernel's
 	// Secret reads a file named by password_file or key_file; nil: [ReadSecret].
 	Secret func(path string) ([]byte, error)
+	// Template judges the template of a literal answer; nil: all are good.
+	Template func(text string) error
 }
 
 // Load reads a configuration file. The configuration is nil if a diagnostic is an error.

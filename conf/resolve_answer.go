@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 )
 
@@ -58,7 +57,7 @@ func resolveAnswer(e answerEntry, port Port) Answer {
 		kinds []AnswerKind
 	}{
 		{"status", raw.Status.given, []AnswerKind{AnswerHTTP}},
-		{"retry_after", raw.RetryAfter.given, []AnswerKind{AnswerHTTP, AnswerSIP}},
+		{"retry_after", raw.RetryAfter.given, []AnswerKind{AnswerHTTP, AnswerSIP, AnswerLiteral}},
 		{"location", raw.Location.given, []AnswerKind{AnswerHTTP}},
 		{"message", raw.Message.given, []AnswerKind{AnswerPostgreSQL, AnswerMySQL}},
 		{"next", raw.Next.given, []AnswerKind{AnswerPostgreSQL, AnswerMySQL, AnswerHTTP, AnswerMQTT, AnswerLiteral}},
@@ -194,8 +193,10 @@ func (step *Step) say(s scope, send, tmpl scalar[string]) {
 		return
 	case !tmpl.absent():
 		step.Template, step.Send = true, []byte(tmpl.V)
-		if _, err := template.New("").Parse(tmpl.V); err != nil {
-			s.errorf(tmpl.off, "template: %s", strings.TrimPrefix(err.Error(), "template: :"))
+		if check := s.d.options.Template; check != nil {
+			if err := check(tmpl.V); err != nil {
+				s.errorf(tmpl.off, "template: %v", err)
+			}
 		}
 		send = tmpl
 	case send.absent():

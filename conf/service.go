@@ -223,7 +223,7 @@ type Answer struct {
 	Message    string        // of AnswerPostgreSQL and AnswerMySQL: for people; "": one about the service
 	Next       string        // host:port of the client's next address, for answers that can tell; "": not said
 	Status     int           // of AnswerHTTP: 503, or a redirection to Location
-	RetryAfter time.Duration // of AnswerHTTP and AnswerSIP; 0: not said
+	RetryAfter time.Duration // of AnswerHTTP, AnswerSIP and templates; 0: not said
 	Location   string        // of AnswerHTTP
 	OnRequest  bool          // of AnswerLiteral: after the client's first bytes rather than on its connecting
 	Steps      []Step        // of AnswerLiteral: what to say to what; a single send is one step

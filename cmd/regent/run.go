@@ -20,6 +20,7 @@ import (
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/responder"
+	"github.com/regent-ha/regent/responder/answer"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp/transport"
 )
@@ -61,7 +62,7 @@ again; a file with errors changes nothing.`,
 
 // load reads the configuration for this node.
 func (f runFlags) load() (*conf.Config, conf.Diagnostics) {
-	return conf.Options{Node: f.node}.Load(f.config)
+	return conf.Options{Node: f.node, Template: answer.CheckTemplate}.Load(f.config)
 }
 
 // runSupervisor is the parent process. It reads the configuration for its log and its scheduling only.

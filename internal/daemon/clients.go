@@ -37,12 +37,11 @@ func (d *Daemon) openCensus(ctx context.Context, parts *sync.WaitGroup) {
 	parts.Go(func() { d.census.watch(ctx) })
 }
 
-// recount tells the census what is performed here, if that may have changed.
+// recount tells the census what is performed here.
 func (d *Daemon) recount() {
-	if d.census == nil || !d.moved {
+	if d.census == nil {
 		return
 	}
-	d.moved = false
 	s := survey{served: map[string][]netip.Addr{}, peers: map[string][]string{}, allowed: map[string][]netip.Addr{}}
 	for _, r := range d.routers {
 		name := r.service.Name

@@ -171,7 +171,11 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.beginStop()
 		}
 		d.think()
-		d.recount()
+		if d.moved {
+			d.moved = false
+			d.lines()
+			d.recount()
+		}
 		if d.stopping && !d.answering() && (!d.mind.Busy() || time.Now().After(d.stopBy)) {
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Step is one thing to say in a literal answer.
@@ -170,4 +171,12 @@ func (s *literalStep) say(f *Facts, out []byte) ([]byte, bool) {
 		return s.text.say(f, out)
 	}
 	return append(out, s.Send...), true
+}
+
+// CheckTemplate reports what is wrong with a template of a literal answer.
+func CheckTemplate(text string) error {
+	if _, err := literalParse(text); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "template: answer:"))
+	}
+	return nil
 }

@@ -16,6 +16,9 @@ import (
 // acceptPause is how long accepting rests when the process has no descriptors left.
 const acceptPause = 10 * time.Millisecond
 
+// saidLimit bounds what a client is told: an answer to each octet of its could come to much.
+const saidLimit = 64 << 10
+
 // drainLimit bounds what is read and thrown away at the end of a conversation.
 const drainLimit = 8 << 20
 
@@ -80,12 +83,14 @@ func (s *Speaker) converse(c *net.TCPConn, l *line, f answer.Facts, until time.T
 		reset(c)
 		return
 	}
-	total, said, verdict := 0, false, answer.Wait
+	total, written, said, verdict := 0, 0, false, answer.Wait
 	for {
 		reply, used, v := l.Stream.Hear(&f, b.heard, b.out[:0])
 		b.out, verdict = reply, v
 		if len(reply) > 0 {
-			if _, err := c.Write(reply); err != nil {
+			if written += len(reply); written > saidLimit {
+				verdict = answer.Reset
+			} else if _, err := c.Write(reply); err != nil {
 				verdict = answer.Reset
 			} else if !said {
 				said = true

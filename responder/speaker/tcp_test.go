@@ -37,6 +37,11 @@ func (lines) Hear(_ *answer.Facts, heard, out []byte) ([]byte, int, answer.Verdi
 // meet connects a client to a conversation with limits.
 func meet(t *testing.T, o Options) (client *net.TCPConn, counted *counts) {
 	t.Helper()
+	return meetWith(t, lines{}, o)
+}
+
+func meetWith(t *testing.T, stream answer.Stream, o Options) (client *net.TCPConn, counted *counts) {
+	t.Helper()
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +56,7 @@ func meet(t *testing.T, o Options) (client *net.TCPConn, counted *counts) {
 		t.Fatal(err)
 	}
 	s := &Speaker{o: o}
-	line := &line{Line{Stream: lines{}}, &counts{}}
+	line := &line{Line{Stream: stream}, &counts{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -105,6 +110,29 @@ func TestConversationEndsAsTheAnswerSays(t *testing.T) {
 				t.Errorf("counted %d answers, %d resets", a, r)
 			}
 		})
+	}
+}
+
+// loud answers each octet with many.
+type loud struct{}
+
+func (loud) Hear(_ *answer.Facts, heard, out []byte) ([]byte, int, answer.Verdict) {
+	if len(heard) == 0 {
+		return out, 0, answer.Wait
+	}
+	return append(out, make([]byte, 4096)...), 1, answer.Wait
+}
+
+// A few octets of a client are not worth any number of ours.
+func TestWhatIsSaidIsBounded(t *testing.T) {
+	t.Parallel()
+	client, _ := meetWith(t, loud{}, Options{Heard: 16 << 10, Time: 5 * time.Second, Drain: time.Second})
+	if _, err := client.Write(make([]byte, 10000)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(client)
+	if len(got) > saidLimit || !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("%d octets, %v: want %d at most, and a reset", len(got), err, saidLimit)
 	}
 }
 
