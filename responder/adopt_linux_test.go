@@ -24,7 +24,7 @@ const holderVariable = "REGENT_TEST_RESPONDER"
 
 // runHolder is that process: it refuses both addresses, serves the IPv6 one, says so and waits.
 func runHolder(mode string) error {
-	r, err := Open(context.Background(), Options{Plain: mode == "plain"})
+	r, err := Open(context.Background(), Options{Plain: mode == "plain", Lookup: mode == "lookup"})
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,12 @@
 //
 // # Without nftables
 //
-// Where nftables cannot be used (no CAP_NET_ADMIN, no nf_tables) the mechanism is "kernel": a port that nobody listens
-// on is answered by the kernel in exactly the same way. The responder then looks out for listeners that would
-// answer in place of a refused address and reports them; it never drops anything.
+// Where nftables cannot be used but BPF can (Linux 5.9, CAP_BPF and CAP_NET_ADMIN), the mechanism is "sk_lookup": a program
+// that the kernel asks for the socket of each new connection and datagram says that there is none, and the kernel answers as for a
+// port that nobody listens on. Program and maps are pinned in the bpf filesystem, so they outlive the process and are adopted
+// like the table. It sees TCP and UDP only, knows no speaker, and comes behind destination NAT and the host's INPUT rules.
+//
+// Where that is not to be had either, the mechanism is "kernel": a port that nobody listens on is answered by the kernel in
+// exactly the same way. The responder then looks out for listeners that would answer in place of a refused address and
+// reports them; it never drops anything. [Responder.Detail] says why it is not a better one.
 package responder

@@ -83,27 +83,39 @@ func TestKernelAloneRefusesAndReportsWhoStandsInTheWay(t *testing.T) {
 	}
 }
 
-// A process that may not change nftables is told so, and refuses by the kernel alone.
-func TestWithoutPermissionTheKernelRefuses(t *testing.T) {
-	s := newSite(t)
-	var mechanism, detail string
-	s.must(s.standby.Do(func() error {
-		return withoutNetAdmin(func() error {
-			r, err := Open(t.Context(), Options{})
-			if err != nil {
-				return err
+// A process that may not change nftables is told so. It refuses by a program, if it may, else by the kernel alone.
+func TestWithoutPermissionTheNextMechanismRefuses(t *testing.T) {
+	const nftables = "nftables is not used: read nftables: operation not permitted (needs CAP_NET_ADMIN)"
+	for _, c := range []struct {
+		mechanism string
+		without   []uint
+		detail    string
+	}{
+		{"sk_lookup", []uint{unix.CAP_NET_ADMIN}, nftables},
+		{"kernel", []uint{unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN, unix.CAP_BPF}, nftables + "; sk_lookup: "},
+	} {
+		t.Run(c.mechanism, func(t *testing.T) {
+			s := newSite(t)
+			var mechanism, detail string
+			s.must(s.standby.Do(func() error {
+				return without(c.without, func() error {
+					r, err := Open(t.Context(), Options{})
+					if err != nil {
+						return err
+					}
+					mechanism, detail = r.Mechanism(), r.Detail()
+					return r.Close(true)
+				})
+			}))
+			if mechanism != c.mechanism || !strings.Contains(detail, c.detail) {
+				t.Errorf("mechanism %q: want %q, got %q", mechanism, c.detail, detail)
 			}
-			mechanism, detail = r.Mechanism(), r.Detail()
-			return r.Close(true)
 		})
-	}))
-	if want := "nftables is not used: read nftables: operation not permitted (needs CAP_NET_ADMIN)"; mechanism != "kernel" || detail != want {
-		t.Errorf("mechanism %q: want %q, got %q", mechanism, want, detail)
 	}
 }
 
-// withoutNetAdmin runs f on a thread that lacks CAP_NET_ADMIN.
-func withoutNetAdmin(f func() error) error {
+// without runs f on a thread that lacks capabilities.
+func without(capabilities []uint, f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -112,7 +124,9 @@ func withoutNetAdmin(f func() error) error {
 		return err
 	}
 	after = before
-	after[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+	for _, c := range capabilities {
+		after[c/32].Effective &^= 1 << (c % 32)
+	}
 	if err := unix.Capset(&header, &after[0]); err != nil {
 		return err
 	}

@@ -16,11 +16,12 @@ func LiftServing(ctx context.Context, table string) (err error) {
 	if table == "" {
 		table = DefaultTable
 	}
+	lookup := liftLookup(table)
 	c, err := dial()
 	if err != nil {
-		return err
+		return errors.Join(lookup, err)
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
+	defer func() { err = errors.Join(lookup, err, c.close()) }()
 	if err := lift(ctx, c, table); err != nil {
 		return fmt.Errorf("refuse again what was served: %w", err)
 	}

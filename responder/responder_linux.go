@@ -26,8 +26,8 @@ type Options struct {
 	Speaker Speaker
 	// Plain keeps from owning the table even where the kernel could: others may then change it, and it is watched.
 	Plain bool
-	// Kernel keeps from using nftables.
-	Kernel bool
+	// Lookup keeps from using nftables, Kernel from using sk_lookup as well.
+	Lookup, Kernel bool
 	// KeepServing adopts what an earlier process served; by default its addresses are refused again.
 	KeepServing bool
 	// CheckInterval is the time between two looks for listeners in mechanism kernel; 2 s if zero.
@@ -75,10 +75,12 @@ func Open(ctx context.Context, o Options) (*Responder, error) {
 	return r, nil
 }
 
+var errAsked = errors.New("it was asked for")
+
 // choose returns the best mechanism that works here.
 func choose(ctx context.Context, o Options) (mechanism, error) {
-	why := errors.New("it was asked for")
-	if !o.Kernel {
+	why := errAsked
+	if !o.Kernel && !o.Lookup {
 		n, err := openNftables(ctx, o)
 		if err == nil {
 			return n, nil
@@ -88,6 +90,17 @@ func choose(ctx context.Context, o Options) (mechanism, error) {
 			return nil, err
 		}
 		why = err
+	}
+	if !o.Kernel {
+		l, err := openLookup(o, why)
+		if err == nil {
+			return l, nil
+		}
+		if o.Lookup {
+			why = err
+		} else {
+			why = fmt.Errorf("%w; sk_lookup: %w", why, err)
+		}
 	}
 	k := &kernel{why: why.Error(), interval: o.CheckInterval, serving: map[netip.Addr]time.Time{}, changed: make(chan struct{}, 1)}
 	d, err := dialDiag()
@@ -213,7 +226,7 @@ func plainAll(addrs []netip.Addr) ([]netip.Addr, error) {
 	return list, nil
 }
 
-// Mechanism returns what refuses: "nftables" or "kernel".
+// Mechanism returns what refuses: "nftables", "sk_lookup" or "kernel".
 func (r *Responder) Mechanism() string {
 	name, _ := r.describe()
 	return name

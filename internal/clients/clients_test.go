@@ -156,8 +156,9 @@ the libraries.
 // page is the table for people.
 func page(rows []row) string {
 	var b strings.Builder
-	kernel, _ := exec.Command("uname", "-r").Output() // "" if there is no such command
-	fmt.Fprintf(&b, head, "Linux "+strings.TrimSpace(string(kernel)))
+	out, _ := exec.Command("uname", "-r").Output() // "" if there is no such command
+	kernel, _, _ := strings.Cut(strings.TrimSpace(string(out)), "-")
+	fmt.Fprintf(&b, head, "Linux "+kernel)
 	for _, r := range rows {
 		words := "–"
 		if r.Words != nil {
