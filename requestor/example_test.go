@@ -4,6 +4,8 @@ package requestor_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -124,3 +126,35 @@ func ExampleExchange() {
 	fmt.Println(string(reply), err)
 	// Output: you said hello <nil>
 }
+
+// Database/sql takes a driver.Connector. Drivers have a place for a dialer: pgx in config.DialFunc, go-sql-driver/mysql in
+// RegisterDialContext. The one of this example does nothing but connect, to show that every connection of the pool goes to the
+// address that answers.
+func ExampleDialer_DialContext_sql() {
+	standby := httptest.NewServer(http.NotFoundHandler())
+	defer standby.Close()
+
+	d := &requestor.Dialer{Addresses: []string{refusing(), standby.Listener.Addr().String()}}
+	db := sql.OpenDB(connector{func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", "orders:5432") }})
+	defer db.Close()
+	fmt.Println(db.PingContext(context.Background()))
+	// Output: <nil>
+}
+
+// connector is the least that a driver is.
+type connector struct {
+	dial func(context.Context) (net.Conn, error)
+}
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.dial(ctx)
+	return session{conn}, err
+}
+
+func (connector) Driver() driver.Driver { return nil }
+
+// session is a connection of the driver.
+type session struct{ net.Conn }
+
+func (session) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
+func (session) Begin() (driver.Tx, error)           { return nil, driver.ErrSkip }

@@ -25,9 +25,18 @@ func probeCommand() *cobra.Command {
 		Use:   "probe ADDRESS…",
 		Short: "look at a service as a client does",
 		Long: `Connects to each address in turn until one answers, as a client with several addresses does, and shows how each
-answered and how fast: answered, refused, reset, unreachable, timeout or error. An address is host:port,
-tcp/host:port or udp/host:port. Exit code: 0 if one answered, 1 if none did.`,
+answered and how fast: answered, refused, reset, unreachable, timeout or error. An address is one of
+
+  host:port, tcp/host:port   a connection is an answer
+  udp/host:port              any reply is an answer; see --request
+  dns/host:port              every answer but REFUSED, SERVFAIL and NOTIMP
+  postgresql://host:port     whoever takes clients; not who says that it cannot (57P03 and such)
+  http://host:port/path      every status below 500; https likewise
+
+Exit code: 0 if one answered, 1 if none did.`,
 		Example: `  regent probe 10.0.0.101:5432 10.0.0.102:5432
+  regent probe postgresql://10.0.0.101:5432 postgresql://10.0.0.102:5432
+  regent probe http://10.0.0.101/health http://10.0.0.102/health
   regent probe --timeout 500ms --json udp/10.0.0.101:53 udp/10.0.0.102:53`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, addresses []string) error {

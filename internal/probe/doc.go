@@ -4,7 +4,9 @@
 //
 // [Run] connects to a list of addresses in their order, as a client built on package
 // requestor does, and reports which answered how and how fast. It is what "regent
-// probe" prints, as text or as the JSON document [Report].
+// probe" prints, as text or as the JSON document [Report]. Where the address names
+// a protocol (HTTP, PostgreSQL, DNS), it is asked in its words, and whoever says
+// in them that the service is not to be had has not answered.
 //
 // [Watch] looks at one address continuously: a fresh connection each
 // millisecond, none waiting for those before it, each with its outcome and

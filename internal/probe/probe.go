@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -44,7 +45,10 @@ type Report struct {
 }
 
 // Run tries the addresses in their order until one answers. An address is
-// "host:port", "tcp/host:port" or "udp/host:port". The error is about the
+// "host:port", "tcp/host:port", "udp/host:port", "dns/host:port",
+// "postgresql://host:port" or a URL of http or https; those that name a
+// protocol are asked in its words, and whoever says in them that the service
+// is not to be had has not answered. The error is about the
 // addresses themselves: that nobody answers is not one.
 func Run(ctx context.Context, addresses []string, o Options) (Report, error) {
 	report := Report{Attempts: []Attempt{}}
@@ -72,9 +76,12 @@ func Run(ctx context.Context, addresses []string, o Options) (Report, error) {
 // target is a parsed address.
 type target struct {
 	given   string
-	network string
+	network string // tcp, udp; and dns, postgresql, http, https
 	address string
 }
+
+// protocols are those with words of their own, by how an address begins.
+var protocols = map[string]bool{"dns": true, "postgresql": true, "http": true, "https": true}
 
 // parse reports all that is wrong with the addresses at once.
 func parse(addresses []string) ([]target, error) {
@@ -85,11 +92,21 @@ func parse(addresses []string) ([]target, error) {
 	targets := make([]target, len(addresses))
 	for i, given := range addresses {
 		t := target{given: given, network: "tcp", address: given}
-		if network, rest, ok := strings.Cut(given, "/"); ok {
+		if network, rest, ok := strings.Cut(given, "://"); ok && (network == "http" || network == "https") {
+			t.network = network
+			u, err := url.Parse(given)
+			if err != nil || u.Host == "" {
+				errs = append(errs, fmt.Errorf("address %q: not a URL with a host", given))
+			}
+			targets[i] = t
+			continue
+		} else if ok {
+			t.network, t.address = network, strings.SplitN(rest, "/", 2)[0]
+		} else if network, rest, ok := strings.Cut(given, "/"); ok {
 			t.network, t.address = network, rest
 		}
-		if t.network != "tcp" && t.network != "udp" {
-			errs = append(errs, fmt.Errorf("address %q: unknown protocol %q: want tcp or udp", given, t.network))
+		if t.network != "tcp" && t.network != "udp" && !protocols[t.network] {
+			errs = append(errs, fmt.Errorf("address %q: unknown protocol %q: want tcp, udp, dns, postgresql, http or https", given, t.network))
 		} else if host, port, err := net.SplitHostPort(t.address); err != nil {
 			errs = append(errs, fmt.Errorf("address %q: want host:port: %w", given, err))
 		} else if host == "" || port == "" {
@@ -102,6 +119,9 @@ func parse(addresses []string) ([]target, error) {
 
 // try asks one address, with the client's own code.
 func (t target) try(ctx context.Context, o Options) Attempt {
+	if protocols[t.network] {
+		return t.talk(ctx, o)
+	}
 	var result requestor.Attempt
 	d := &requestor.Dialer{
 		Timeout: o.Timeout, Dial: o.Dial,
