@@ -80,7 +80,7 @@ const sipReply = "SIP/2.0 503 Service Unavailable\r\nVia: SIP/2.0/UDP a.example:
 	"From: <3c>sip:alice@a.example>;tag=1\r\nTo: Bob <3c>sip:bob@b.example>;tag=mf9g063v08f\r\nCall-ID: 77@a\r\nCSeq: 1 INVITE\r\nRetry-After: 5\r\n"
 
 func httpReply(status, extra, body string) string {
-	return "HTTP/1.1 " + status + "\r\n" + extra + "Cache-Control: no-store\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 69\r\n\r\n" + body
+	return "HTTP/1.1 " + status + "\r\n" + extra + "Date: Fri, 15 Jan 2027 08:00:00 GMT\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 69\r\n\r\n" + body
 }
 
 func talks(t testing.TB) []talk {
@@ -120,7 +120,7 @@ func talks(t testing.TB) []talk {
 			httpReply("302 Found", "Location: http://a/away\r\n", said+"\n"), Close},
 		{"http, redirected, proxy form", &HTTP{Status: 307, Location: "http://a/"}, "GET http://b/x HTTP/1.1\r\n\r\n",
 			httpReply("307 Temporary Redirect", "Location: http://a/\r\n", said+"\n"), Close},
-		{"http/2", &HTTP{}, httpH2 + "SM\r\n\r\n<000000 04 00 00000000>", httpReply("503 Service Unavailable", "", said+"\n"), Close},
+		{"http/2", &HTTP{}, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n<000000 04 00 00000000>", httpReply("503 Service Unavailable", "", said+"\n"), Close},
 		{"http, TLS", &HTTP{}, "<160301 0200 01>", "", Reset},
 		{"dns", &DNS{}, "<001d 1234 0100 0001 0000 0000 0000 03>www<07>example<00 0001 0001>", dns, Wait},
 		{"dns, two at once", &DNS{}, strings.Repeat("<001d 1234 0100 0001 0000 0000 0000 03>www<07>example<00 0001 0001>", 2), dns + dns, Wait},
