@@ -19,6 +19,7 @@ type Config struct {
 	Log      Log
 	Status   Status
 	Alerts   Alerts
+	Notify   Notify
 	Cluster  *Cluster        // nil: no channel, policy by the file alone
 	Nodes    map[string]Node // nil: the file names no nodes
 	Policy   Policy
@@ -52,6 +53,12 @@ type Log struct {
 	Format LogFormat
 	Level  LogLevel
 	File   string // empty: standard error
+}
+
+// Notify says how programs are told of changes of state.
+type Notify struct {
+	FIFO string // "": none
+	User string // who runs the programs of services that name nobody; "": the daemon's own user
 }
 
 // Compat is a foreign tool whose metric names are served too.

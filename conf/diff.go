@@ -139,6 +139,7 @@ func aspects(c *Config, s *Service) []aspect {
 		{"check", s.Checks, false},
 		{"control", s.Control, false},
 		{"respond", s.Respond, false},
+		{"notify", s.Notify, false},
 		// What [nodes] says may change this although the service's own keys did not change.
 		{"part", TakesPart(c, s), false},
 	}
@@ -171,6 +172,7 @@ func diffGlobal(old, new *Config) []GlobalChange {
 			{aspect{"log", c.Log, false}, ""},
 			{aspect{"status", c.Status, false}, ""},
 			{aspect{"alerts", c.Alerts, false}, ""},
+			{aspect{"notify", c.Notify, false}, ""},
 			{aspect{"nodes", c.Nodes, false}, ""},
 			{aspect{"policy", c.Policy, false}, ""},
 		}

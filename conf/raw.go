@@ -14,10 +14,16 @@ type rawConfig struct {
 	Log      table[rawLog]      `toml:"log" eg:"[log]"`
 	Status   table[rawStatus]   `toml:"status" eg:"[status]"`
 	Alerts   table[rawAlerts]   `toml:"alerts" eg:"[alerts]"`
+	Notify   table[rawNotify]   `toml:"notify" eg:"[notify]"`
 	Cluster  table[rawCluster]  `toml:"cluster" eg:"[cluster]"`
 	Nodes    named[rawNode]     `toml:"nodes" eg:"[nodes.db1]"`
 	Policy   table[rawPolicy]   `toml:"policy" eg:"[policy]"`
 	Services tables[rawService] `toml:"service" eg:"[[service]]"`
+}
+
+type rawNotify struct {
+	FIFO scalar[string] `toml:"fifo" eg:"\"/run/regent/notify\""`
+	User scalar[string] `toml:"user" eg:"\"nobody\""`
 }
 
 type rawLog struct {
@@ -97,24 +103,25 @@ type rawMark struct {
 }
 
 type rawService struct {
-	Name           scalar[string]    `toml:"name" eg:"\"orders\""`
-	Interface      scalar[string]    `toml:"interface" eg:"\"eth0\""`
-	VRID           scalar[int64]     `toml:"virtual_router_id" eg:"51"`
-	Addresses      list              `toml:"addresses" eg:"[\"10.0.0.101/24\"]"`
-	LinkLocal      scalar[string]    `toml:"link_local" eg:"\"auto\""`
-	Ports          list              `toml:"ports" eg:"[\"tcp/5432\"]"`
-	Version        scalar[int64]     `toml:"version" eg:"3"`
-	AdvertInterval duration          `toml:"advert_interval" eg:"\"100ms\""`
-	Checksum       scalar[string]    `toml:"checksum" eg:"\"pseudo-header\""`
-	AcceptChecksum scalar[string]    `toml:"accept_checksum" eg:"\"either\""`
-	Source         scalar[string]    `toml:"source" eg:"\"10.0.0.11\""`
-	UnicastPeers   list              `toml:"unicast_peers" eg:"[\"10.0.0.12\"]"`
-	VMAC           scalar[bool]      `toml:"vmac" eg:"true"`
-	Authentication table[rawAuth]    `toml:"authentication" eg:"{ type = \"PASS\", password_file = \"/etc/regent/orders.secret\" }"`
-	GARP           table[rawGARP]    `toml:"garp" eg:"{ repeat = 5, delay = \"5s\" }"`
-	Checks         tables[rawCheck]  `toml:"check" eg:"[[service.check]]"`
-	Control        table[rawControl] `toml:"control" eg:"[service.control]"`
-	Respond        rawRespond        `toml:"respond" eg:"[service.respond]"`
+	Name           scalar[string]     `toml:"name" eg:"\"orders\""`
+	Interface      scalar[string]     `toml:"interface" eg:"\"eth0\""`
+	VRID           scalar[int64]      `toml:"virtual_router_id" eg:"51"`
+	Addresses      list               `toml:"addresses" eg:"[\"10.0.0.101/24\"]"`
+	LinkLocal      scalar[string]     `toml:"link_local" eg:"\"auto\""`
+	Ports          list               `toml:"ports" eg:"[\"tcp/5432\"]"`
+	Version        scalar[int64]      `toml:"version" eg:"3"`
+	AdvertInterval duration           `toml:"advert_interval" eg:"\"100ms\""`
+	Checksum       scalar[string]     `toml:"checksum" eg:"\"pseudo-header\""`
+	AcceptChecksum scalar[string]     `toml:"accept_checksum" eg:"\"either\""`
+	Source         scalar[string]     `toml:"source" eg:"\"10.0.0.11\""`
+	UnicastPeers   list               `toml:"unicast_peers" eg:"[\"10.0.0.12\"]"`
+	VMAC           scalar[bool]       `toml:"vmac" eg:"true"`
+	Authentication table[rawAuth]     `toml:"authentication" eg:"{ type = \"PASS\", password_file = \"/etc/regent/orders.secret\" }"`
+	GARP           table[rawGARP]     `toml:"garp" eg:"{ repeat = 5, delay = \"5s\" }"`
+	Checks         tables[rawCheck]   `toml:"check" eg:"[[service.check]]"`
+	Control        table[rawControl]  `toml:"control" eg:"[service.control]"`
+	Respond        rawRespond         `toml:"respond" eg:"[service.respond]"`
+	Notify         table[rawPrograms] `toml:"notify" eg:"[service.notify]"`
 
 	Priority     scalar[int64] `toml:"priority" eg:"100"`
 	Preempt      scalar[bool]  `toml:"preempt" eg:"true"`
@@ -183,6 +190,15 @@ type rawControl struct {
 	Stop         list           `toml:"stop" eg:"[\"/usr/local/bin/orders\", \"stop\"]"`
 	StartTimeout duration       `toml:"start_timeout" eg:"\"30s\""`
 	StopTimeout  duration       `toml:"stop_timeout" eg:"\"30s\""`
+}
+
+type rawPrograms struct {
+	Active list           `toml:"active" eg:"[\"/etc/regent/on-active\"]"`
+	Backup list           `toml:"backup" eg:"[\"/etc/regent/on-backup\"]"`
+	Fault  list           `toml:"fault" eg:"[\"/etc/regent/on-fault\"]"`
+	Stop   list           `toml:"stop" eg:"[\"/etc/regent/on-stop\"]"`
+	Any    list           `toml:"any" eg:"[\"/etc/regent/on-change\"]"`
+	User   scalar[string] `toml:"user" eg:"\"nobody\""`
 }
 
 type rawAnswer struct {

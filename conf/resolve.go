@@ -16,6 +16,7 @@ func resolve(s scope, raw *rawConfig, readable bool) *Config {
 		Log:      resolveLog(raw.Log),
 		Status:   resolveStatus(raw.Status),
 		Alerts:   resolveAlerts(raw.Alerts),
+		Notify:   resolveNotify(raw.Notify),
 		Policy:   resolvePolicy(raw.Policy),
 		Nodes:    resolveNodes(raw.Nodes),
 		Cluster:  resolveCluster(raw),

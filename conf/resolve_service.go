@@ -48,6 +48,7 @@ func (r *serviceResolver) resolve() Service {
 	}
 	r.control()
 	r.respond()
+	r.notify()
 	return r.out
 }
 

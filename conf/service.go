@@ -52,8 +52,9 @@ type Service struct {
 	OnNoCandidate    NoCandidate
 
 	Checks  []HealthCheck
-	Control *Control // nil: Regent neither starts nor stops the service
-	Respond []Answer // ports that are not listed are reset
+	Control *Control  // nil: Regent neither starts nor stops the service
+	Respond []Answer  // ports that are not listed are reset
+	Notify  *Programs // nil: none
 }
 
 // Prefixes returns the addresses of one family as its adverts list them.
@@ -212,6 +213,13 @@ const (
 	AnswerCQL        AnswerKind = "cql"
 	AnswerLiteral    AnswerKind = "literal"
 )
+
+// Programs are run when the service changes its state on this node. Each is a command with its arguments; nil: none.
+type Programs struct {
+	Active, Backup, Fault, Stop []string
+	Any                         []string // gets four more arguments: INSTANCE, the service's name, the state, the priority
+	User                        string   // "": Notify.User
+}
 
 // Presets are the answers whose words are fixed.
 var Presets = []AnswerKind{"redis", "ftp", "imap", "pop3", "nntp", "ldap", "memcached", "amqp", "tls-alert", "ssh"}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/internal/notify"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
 	"github.com/regent-ha/regent/vrrp/transport"
@@ -148,6 +149,8 @@ func (d *Daemon) detach(list []stranded) {
 			ids = append(ids, r.id)
 			// The loop's action says so too, in a moment; the addresses go now.
 			r.state, r.releasing = vrrp.Initialize, false
+		} else if !r.silent {
+			defer d.inform(r, notify.Fault)
 		}
 		if d.blocked[r.id] != s.why.Error() {
 			d.blocked[r.id] = s.why.Error()

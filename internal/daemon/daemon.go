@@ -45,16 +45,17 @@ type Daemon struct {
 	cfg    *conf.Config
 	report *event.Reporter
 
-	loop     *transport.Loop
-	kernel   *takeover.Kernel
-	watch    *takeover.Watcher
-	announce *takeover.Announcer
-	respond  *responder.Responder
-	speaker  *speaker.Speaker // nil: not to be had
-	census   *census          // nil: no channel
-	tickler  *tickle.Sender   // nil: no census, or not to be had
-	moved    bool             // what is performed here may have changed
-	recorder *recorder
+	loop      *transport.Loop
+	kernel    *takeover.Kernel
+	watch     *takeover.Watcher
+	announce  *takeover.Announcer
+	respond   *responder.Responder
+	speaker   *speaker.Speaker // nil: not to be had
+	census    *census          // nil: no channel
+	tickler   *tickle.Sender   // nil: no census, or not to be had
+	messenger *messenger
+	moved     bool // what is performed here may have changed
+	recorder  *recorder
 
 	routers []*router
 	byID    map[vrrp.ID]*router

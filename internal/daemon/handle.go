@@ -15,6 +15,7 @@ import (
 func (d *Daemon) handle(acts []vrrp.Action) {
 	var again, touched []*router
 	var records []func()
+	var news []func()
 	for _, a := range acts {
 		r := d.byID[a.ID]
 		if r == nil && a.Kind != vrrp.Discarded {
@@ -22,6 +23,11 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		}
 		if r != nil {
 			touched = append(touched, r)
+			news = append(news, func() {
+				if state, ok := told(r, a); ok {
+					d.inform(r, state)
+				}
+			})
 		}
 		switch a.Kind {
 		case vrrp.Enter:
@@ -47,6 +53,9 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	d.comeBack(touched)
 	if len(again) > 0 {
 		d.announceHeld(d.holdings(again))
+	}
+	for _, tell := range news { // the addresses are there, or gone
+		tell()
 	}
 	d.forget()
 	for _, write := range records {

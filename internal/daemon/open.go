@@ -24,6 +24,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 		d.o.Log.Warn("the record of addresses cannot be written; a kernel before 5.18 would not know what a crash leaves", "error", err)
 	})
 	d.openPolicy(ctx)
+	d.openNotify()
 	if d.loop, err = transport.New(transport.Options{Logger: d.o.Log}); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (d *Daemon) close() error {
 		errs = append(errs, d.kernel.Close())
 	}
 	d.recorder.close()
-	errs = append(errs, d.closePolicy())
+	errs = append(errs, d.closePolicy(), d.closeNotify())
 	if d.stopping {
 		d.report.Report(event.Stopped, "stopped")
 		d.o.Parent.Farewell()

@@ -40,6 +40,7 @@ func (d *Daemon) reload() {
 	}
 	d.cfg = next
 	d.reloadPolicy(c)
+	d.reloadNotify()
 	if d.o.Reloaded != nil {
 		d.o.Reloaded(next)
 	}

@@ -12,6 +12,7 @@ const (
 	Reloaded        ID = 1003
 	ReloadRefused   ID = 1004
 	Stopping        ID = 1005
+	NotifyRefused   ID = 1006
 	Active          ID = 1101
 	Backup          ID = 1102
 	Initialize      ID = 1103
@@ -82,6 +83,7 @@ func Catalogue() []Info {
 		{Reloaded, "reloaded", slog.LevelInfo, false, "A new configuration is in force."},
 		{ReloadRefused, "reload_refused", slog.LevelError, true, "The new configuration has errors; the old one stays in force. Correct it and reload again."},
 		{Stopping, "stopping", slog.LevelInfo, false, "A planned stop began: addresses are released and answered for until an heir is heard."},
+		{NotifyRefused, "notify_refused", slog.LevelError, true, "A program or FIFO that should be told of changes of state is not; the record holds the reason, mostly who else could change the program."},
 		{Active, "active", slog.LevelWarn, false, "This node answers for the service's address now; reason says why."},
 		{Backup, "backup", slog.LevelInfo, false, "Another node answers for the address, or may; this one stands by."},
 		{Initialize, "initialize", slog.LevelWarn, false, "The virtual router does not take part: its interface is down, has no address, or it was stopped."},
