@@ -77,7 +77,7 @@ const sipInvite = "INVITE sip:bob@b.example SIP/2.0\r\nv: SIP/2.0/UDP a.example:
 const sipPadding = "User-Agent: a telephone that says more of itself than anybody ever wanted to know, at length\r\n"
 
 const sipReply = "SIP/2.0 503 Service Unavailable\r\nVia: SIP/2.0/UDP a.example:5060;rport=40000;branch=z9hG4bK1;received=10.0.0.9, SIP/2.0/UDP c.example;branch=z9hG4bK0\r\n" +
-	"From: <3c>sip:alice@a.example>;tag=1\r\nTo: Bob <3c>sip:bob@b.example>;tag=mf9g063v08f\r\nCall-ID: 77@a\r\nCSeq: 1 INVITE\r\nRetry-After: 5\r\n"
+	"From: <3c>sip:alice@a.example>;tag=1\r\nTo: Bob <3c>sip:bob@b.example>;tag=2mhw3dhcjz\r\nCall-ID: 77@a\r\nCSeq: 1 INVITE\r\nRetry-After: 5\r\n"
 
 func httpReply(status, extra, body string) string {
 	return "HTTP/1.1 " + status + "\r\n" + extra + "Date: Fri, 15 Jan 2027 08:00:00 GMT\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 69\r\n\r\n" + body
@@ -263,7 +263,8 @@ func TestDatagrams(t *testing.T) {
 		{"quic, itself a negotiation", "quic", append(raw("<c3 00000000>"), quicFirst()[5:]...), ""},
 		{"sip", "sip", []byte(strings.Replace(sipInvite, "Max-Forwards", sipPadding+"Max-Forwards", 1)), sipReply + "Content-Length: 0\r\n\r\n"},
 		{"sip, no room for what may be left out", "sip", padded(len(raw(sipReply)) + 10), sipReply + "\r\n"},
-		{"sip, no room", "sip", []byte(sipInvite), ""},
+		{"sip, hardly room", "sip", []byte(sipInvite), "SIP/2.0 503 \r\nv:SIP/2.0/UDP a.example:5060;rport=40000;branch=z9hG4bK1;received=10.0.0.9, SIP/2.0/UDP c.example;branch=z9hG4bK0\r\n" +
+			"f:<3c>sip:alice@a.example>;tag=1\r\nt:Bob <3c>sip:bob@b.example>;tag=2mhw3dhcjz\r\ni:77@a\r\nCSeq: 1 INVITE\r\nRetry-After: 5\r\n\r\n"},
 		{"sip, ack", "sip", []byte(strings.Replace(sipInvite, "INVITE", "ACK", 1)), ""},
 		{"literal", "literal", []byte("abc"), "no"},
 		{"literal, longer than the request", "literal", []byte("xyz"), ""},

@@ -10,211 +10,186 @@ import (
 )
 
 // SIP answers requests with 503 and Retry-After (RFC 3261 §21.5.4), after which a client goes on to its next server (RFC 3263
-// §4.3). Without Retry-After it would have to take 503 for 500 and might stay. ACK and responses are never answered.
+// §4.3). Without Retry-After it would have to take 503 for 500 and might stay; with a long one it would not come back when the
+// service does. ACK and responses are never answered, and no keep-alive is: a client that hears none (RFC 5626 §3.5.1) looks
+// for another server.
+//
+// It holds no state: a request that comes again gets the same answer (RFC 3261 §8.2.7). Over UDP that goes to where the
+// request came from (RFC 3581).
 type SIP struct {
-	RetryAfter time.Duration // 5 s if 0; whole seconds are said
+	RetryAfter time.Duration // in whole seconds. 0: Facts.RetryAfter, and 5 s if that is 0 too
 }
 
+const sipRetry = 5 * time.Second
+
+// What a response says. Over UDP it leaves out so much that it is no longer than its request.
 const (
-	sipRetry     = 5 * time.Second
-	sipHeadLimit = 8 << 10
-	sipVia       = 32 // the most Via fields that are copied
+	sipFull    = iota
+	sipBrief   // without Content-Length
+	sipCompact // and with the short names (RFC 3261 §7.3.3), and no words for people
+	sipLevels
 )
-
-// sipRequest is what a response has to repeat.
-type sipRequest struct {
-	method string
-	via    [][]byte // values
-	from   []byte
-	to     []byte
-	callID []byte
-	cseq   []byte
-	length int // of the body
-	head   int // octets of the head, with the empty line
-}
 
 // Answer implements [Datagram].
 func (a *SIP) Answer(f *Facts, request, out []byte) ([]byte, bool) {
-	r, ok, whole := sipParse(request)
-	if !ok || !whole || r.method == "ACK" {
+	r, state := sipRead(bytes.TrimLeft(request, "\r\n"))
+	if state != sipWhole || !r.answerable() {
 		return out, false
 	}
-	start := len(out)
-	if reply := a.respond(f, r, out, true); len(reply)-start <= len(request) {
-		return reply, true
+	for level := range sipLevels {
+		if reply := a.respond(f, &r, out, level); len(reply)-len(out) <= len(request) {
+			return reply, true
+		}
 	}
-	reply := a.respond(f, r, out, false)
-	return reply, len(reply)-start <= len(request)
+	return out, false
 }
 
 // Hear implements [Stream].
 func (a *SIP) Hear(f *Facts, heard, out []byte) ([]byte, int, Verdict) {
-	if len(heard) == 0 {
-		return out, 0, Wait
+	rest := bytes.TrimLeft(heard, "\r\n") // keep-alives, and what some say between requests
+	skipped := len(heard) - len(rest)
+	if len(rest) == 0 {
+		return out, skipped, Wait
 	}
-	skipped := len(heard) - len(bytes.TrimLeft(heard, "\r\n")) // keep-alives (RFC 5626 §3.5.1)
-	r, ok, whole := sipParse(heard[skipped:])
+	r, state := sipRead(rest)
 	switch {
-	case !ok, !whole && len(heard) >= sipHeadLimit:
-		return out, 0, Reset
-	case !whole, len(heard)-skipped < r.head+r.length:
-		return out, 0, Wait
-	case r.method == "ACK":
+	case state == sipCut:
+		return out, skipped, Wait
+	case state == sipBad:
+		return out, skipped, Reset
+	case r.ack() && r.length > sipHeadLimit:
+		return out, skipped, Reset
+	case r.ack() && len(rest) < r.head+r.length:
+		return out, skipped, Wait
+	case r.ack():
 		return out, skipped + r.head + r.length, Wait
+	case !r.answerable():
+		return out, skipped, Reset
 	}
-	return a.respond(f, r, out, true), skipped + r.head + r.length, Close
+	return a.respond(f, &r, out, sipFull), skipped + r.head, Close // a body need not be read
 }
 
-// respond appends the response; without more it has only what must be in it.
-func (a *SIP) respond(f *Facts, r *sipRequest, out []byte, more bool) []byte {
-	out = append(out, "SIP/2.0 503 Service Unavailable\r\n"...)
-	line := func(name string, value []byte) {
-		out = append(append(out, name...), value...)
-		out = append(out, "\r\n"...)
+// respond appends the response.
+func (a *SIP) respond(f *Facts, r *sipRequest, out []byte, level int) []byte {
+	via, from, to, callID := "Via: ", "From: ", "To: ", "Call-ID: "
+	if level < sipCompact {
+		out = append(out, "SIP/2.0 503 Service Unavailable\r\n"...)
+	} else {
+		out = append(out, "SIP/2.0 503 \r\n"...)
+		via, from, to, callID = "v:", "f:", "t:", "i:"
 	}
-	for i, via := range r.via {
-		if i == 0 {
-			via = sipReceived(f, via)
+	first := true
+	for rest := r.fields; len(rest) > 0; {
+		var name, value []byte
+		if name, value, rest = sipField(rest); !sipIs(name, "via", "v") {
+			continue
 		}
-		line("Via: ", via)
+		out = append(out, via...)
+		if first {
+			out = sipReceived(out, f, value)
+		} else {
+			out = sipUnfold(out, value)
+		}
+		out, first = append(out, "\r\n"...), false
 	}
-	line("From: ", r.from)
-	if !sipHasTag(r.to) {
-		r.to = append(append(append([]byte{}, r.to...), ";tag="...), strconv.FormatUint(f.Nonce, 36)...)
+	out = append(sipUnfold(append(out, from...), r.from), "\r\n"...)
+	out = sipUnfold(append(out, to...), r.to)
+	if !sipTagged(r.to) {
+		out = strconv.AppendUint(append(out, ";tag="...), r.tag(f), 36)
 	}
-	line("To: ", r.to)
-	line("Call-ID: ", r.callID)
-	line("CSeq: ", r.cseq)
+	out = append(append(out, "\r\n"...), callID...)
+	out = append(append(append(out, r.callID...), "\r\nCSeq: "...), r.number...)
+	out = append(append(append(out, ' '), r.method...), "\r\nRetry-After: "...)
 	retry := a.RetryAfter
+	if retry <= 0 {
+		retry = f.RetryAfter
+	}
 	if retry <= 0 {
 		retry = sipRetry
 	}
-	line("Retry-After: ", strconv.AppendInt(nil, int64((retry+time.Second-1)/time.Second), 10))
-	if more {
-		line("Content-Length: ", []byte("0"))
+	out = append(strconv.AppendInt(out, httpSeconds(retry), 10), "\r\n"...)
+	if level == sipFull {
+		out = append(out, "Content-Length: 0\r\n"...)
 	}
 	return append(out, "\r\n"...)
 }
 
-// sipReceived completes the topmost Via: where the request came from (RFC 3261 §18.2.1, RFC 3581 §4).
-func sipReceived(f *Facts, via []byte) []byte {
-	first, rest, several := bytes.Cut(via, []byte(","))
-	out := append([]byte{}, first...)
-	lower := bytes.ToLower(first)
-	if i := sipParameter(lower, ";rport"); i >= 0 {
-		out = append(append([]byte{}, first[:i+len(";rport")]...), '=')
-		out = strconv.AppendUint(out, uint64(f.Remote.Port()), 10)
-		out = append(out, first[i+len(";rport"):]...)
+// sipReceived appends the topmost Via field: to its first value is added where the request came from (RFC 3261 §18.2.1,
+// RFC 3581 §4).
+func sipReceived(out []byte, f *Facts, via []byte) []byte {
+	var room [64]byte
+	source := f.Remote.Addr().Unmap().WithZone("").AppendTo(room[:0])
+	end := sipUntil(via, ",")
+	first, rest := via[:end], via[end:]
+	end = sipUntil(first, ";")
+	out = sipUnfold(out, sipTrim(first[:end]))
+	tell := !bytes.Equal(sipHost(first[:end]), source)
+	for first = first[end:]; len(first) > 0; first = first[end:] {
+		end = 1 + sipUntil(first[1:], ";")
+		name, _, valued := bytes.Cut(first[1:end], []byte("="))
+		name = sipTrim(name)
+		switch {
+		case sipIs(name, "received", ""): // not the client's to say
+		case sipIs(name, "rport", "") && !valued && f.Remote.IsValid():
+			out = strconv.AppendUint(append(out, ";rport="...), uint64(f.Remote.Port()), 10)
+			tell = true
+		default:
+			out = sipUnfold(append(out, ';'), sipTrim(first[1:end]))
+		}
 	}
-	if sipParameter(lower, ";received") < 0 && !strings.Contains(string(lower), ";received=") {
-		out = append(append(out, ";received="...), f.Remote.Addr().WithZone("").String()...)
+	if tell && len(source) > 0 {
+		out = append(append(out, ";received="...), source...)
 	}
-	if several {
-		out = append(append(out, ','), rest...)
-	}
-	return out
+	return sipUnfold(out, rest)
 }
 
-// sipParameter finds a parameter without a value.
-func sipParameter(b []byte, name string) int {
-	for at := 0; ; {
-		i := bytes.Index(b[at:], []byte(name))
-		if i < 0 {
-			return -1
-		}
-		end := at + i + len(name)
-		if end == len(b) || b[end] == ';' || b[end] == ' ' || b[end] == ',' {
-			return at + i
-		}
-		at = end
+// sipHost is the host that a value of Via says the client is: "SIP/2.0/UDP host:port".
+func sipHost(by []byte) []byte {
+	for range 2 {
+		_, by, _ = bytes.Cut(by, []byte("/"))
 	}
+	by = sipTrim(by)
+	i := bytes.IndexAny(by, " \t\r\n") // behind the transport
+	if i < 0 {
+		return nil
+	}
+	by = sipTrim(by[i:])
+	if host, _, ok := bytes.Cut(by, []byte("]")); ok && by[0] == '[' {
+		return host[1:]
+	}
+	host, _, _ := bytes.Cut(by, []byte(":"))
+	return sipTrim(host)
 }
 
-// sipHasTag says whether To names a dialog.
-func sipHasTag(to []byte) bool {
-	lower := bytes.ToLower(to)
-	if i := bytes.LastIndexByte(lower, '>'); i >= 0 { // parameters of the address itself stand inside
-		lower = lower[i:]
+// sipTagged says whether To, or From, has a tag.
+func sipTagged(v []byte) bool {
+	for v = v[sipUntil(v, ";"):]; len(v) > 0; {
+		end := 1 + sipUntil(v[1:], ";")
+		if name, _, valued := bytes.Cut(v[1:end], []byte("=")); valued && sipIs(sipTrim(name), "tag", "") {
+			return true
+		}
+		v = v[end:]
 	}
-	return bytes.Contains(lower, []byte(";tag=")) || bytes.Contains(lower, []byte("; tag="))
+	return false
 }
 
-// sipParse reads a request; whole is false if its head is cut short.
-func sipParse(b []byte) (r *sipRequest, ok, whole bool) {
-	if !sipBegins(b) {
-		return nil, false, false
-	}
-	head, end := b, bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
-		return nil, true, false
-	}
-	head = head[:end+2]
-	r = &sipRequest{head: end + 4}
-	first, rest, _ := bytes.Cut(head, []byte("\r\n"))
-	words := strings.Fields(string(first))
-	if len(words) != 3 || words[2] != "SIP/2.0" {
-		return nil, false, false
-	}
-	r.method = words[0]
-	for _, l := range sipLines(rest) {
-		name, value, found := bytes.Cut(l, []byte(":"))
-		value = bytes.TrimSpace(value)
-		if !found || sipControl(value) {
-			return nil, false, false
+// tag is the same for a request that comes again, and for the CANCEL of a request: it is made of what tells them from others
+// (RFC 3261 §8.2.7, §19.3), and of the address here. A refusal makes no dialog that anybody could break into with it.
+func (r *sipRequest) tag(f *Facts) uint64 {
+	const prime = 1099511628211 // of FNV-1a
+	h := uint64(14695981039346656037)
+	var room [64]byte
+	for _, part := range [][]byte{r.callID, r.from, r.number, f.Local.Addr().AppendTo(room[:0])} {
+		for _, c := range part {
+			h = (h ^ uint64(c)) * prime
 		}
-		switch strings.ToLower(string(bytes.TrimSpace(name))) {
-		case "via", "v":
-			if len(r.via) < sipVia {
-				r.via = append(r.via, value)
-			}
-		case "from", "f":
-			r.from = value
-		case "to", "t":
-			r.to = value
-		case "call-id", "i":
-			r.callID = value
-		case "cseq":
-			r.cseq = value
-		case "content-length", "l":
-			n, err := strconv.ParseUint(string(value), 10, 16)
-			if err != nil {
-				return nil, false, false
-			}
-			r.length = int(n) //nolint:gosec // 16 bits
-		}
+		h *= prime
 	}
-	ok = r.via != nil && r.from != nil && r.to != nil && r.callID != nil && r.cseq != nil
-	return r, ok, ok
+	return h >> 16
 }
 
-// sipBegins says whether a request may begin like this; a response begins with its version.
-func sipBegins(b []byte) bool {
-	for i, c := range b[:min(len(b), 16)] {
-		if c == ' ' {
-			return i > 0
-		}
-		if (c < 'A' || c > 'Z') && c != '-' {
-			return false
-		}
-	}
-	return len(b) < 16 && len(b) > 0
-}
-
-// sipLines splits header fields; a line that begins with a blank goes on with the one before (RFC 3261 §7.3.1).
-func sipLines(b []byte) [][]byte {
-	var lines [][]byte
-	for l := range bytes.SplitSeq(bytes.TrimSuffix(b, []byte("\r\n")), []byte("\r\n")) {
-		if len(l) > 0 && (l[0] == ' ' || l[0] == '\t') && len(lines) > 0 {
-			last := &lines[len(lines)-1]
-			*last = append(append(append([]byte{}, *last...), ' '), bytes.TrimSpace(l)...)
-			continue
-		}
-		lines = append(lines, l)
-	}
-	return lines
-}
-
-// sipControl says whether a value has what would break the line that it is copied to.
-func sipControl(b []byte) bool {
-	return bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+// sipIs says whether a name is one of these, in any case.
+func sipIs(name []byte, long, short string) bool {
+	return len(name) == len(long) && strings.EqualFold(string(name), long) ||
+		len(name) > 0 && len(name) == len(short) && strings.EqualFold(string(name), short)
 }

@@ -43,15 +43,3 @@ func appendClean(b []byte, s string) []byte {
 	}
 	return b
 }
-
-// appendASCII is appendClean for protocols that carry nothing else: other characters become question marks.
-func appendASCII(b []byte, s string) []byte {
-	start := len(b)
-	b = appendClean(b, s)
-	for i := start; i < len(b); i++ {
-		if b[i] > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return b
-}
