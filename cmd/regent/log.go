@@ -45,7 +45,9 @@ func openLog(cfg *conf.Config, stderr io.Writer) (*logging, error) {
 		closeOut := closeFile
 		closeFile = func() error { return errors.Join(j.Close(), closeOut()) }
 		h = j
-	case conf.LogText, conf.LogKeepalived:
+	case conf.LogKeepalived:
+		h = event.NewKeepalived(out, o.Level)
+	case conf.LogText:
 	}
 	q := event.NewQueue(h)
 	sinks, err := event.NewSinks(q, alertSinks(cfg.Alerts))

@@ -77,12 +77,12 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 		id = event.Backup
 	case vrrp.Initialize:
 	}
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String())
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown)
 }
 
 // record prepares the record of an action.
 func (d *Daemon) record(id event.ID, what string, r *router, a vrrp.Action, more ...any) func() {
-	fields := r.fields(append(more, "reason", a.Reason.String())...)
+	fields := r.fields(append(more, "reason", a.Reason.String(), "priority", int(r.vrrp.Priority))...)
 	if a.Peer.IsValid() {
 		fields = append(fields, "peer", a.Peer, "peer_priority", int(a.PeerPriority))
 	}
