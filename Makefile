@@ -57,7 +57,7 @@ bench: ## the benchmarks
 
 clients: setup ## what real clients do at a takeover: writes docs/clients.md (minutes; installs the clients)
 	@.ci/setup mariadb:mariadb-client redis-cli:redis-tools mosquitto_pub:mosquitto-clients ldapsearch:ldap-utils ssh:openssh-client msmtp:msmtp
-	@REGENT_CLIENTS=1 REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/clients -run '^TestEveryClient$$' -count=1 -timeout 30m -v | grep --line-buffered -Ev '_linux.go:'
+	@REGENT_CLIENTS=1 REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/clients -run '^TestProofEveryClient$$' -count=1 -timeout 30m -v | grep --line-buffered -Ev '_linux.go:'
 
 setup: ## the Debian packages that the tests use (needs root, or says what is missing)
 	@.ci/setup

@@ -89,8 +89,8 @@ func TestCommonClientsMoveOn(t *testing.T) {
 	}
 }
 
-// TestEveryClient writes docs/clients.md (make clients).
-func TestEveryClient(t *testing.T) {
+// TestProofEveryClient writes docs/clients.md (make clients).
+func TestProofEveryClient(t *testing.T) {
 	if os.Getenv("REGENT_CLIENTS") == "" {
 		t.Skip("it takes minutes and many packages: make clients")
 	}

@@ -13,10 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// outputLimit is how much of the end of what a command prints is kept for the log.
-const outputLimit = 4096
+	"github.com/regent-ha/regent/internal/output"
+)
 
 // command runs a command for each alert: the document on standard input, its main words in the environment.
 type command struct{ words []string }
@@ -50,31 +49,14 @@ func (c *command) send(ctx context.Context, a *Alert) error {
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = 100 * time.Millisecond // a child that keeps a pipe open is not waited for
-	var out tail
+	var out output.Tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // the command itself has ended well
 		return nil
 	}
-	if last := out.last(); last != "" {
+	if last := out.Last(300); last != "" {
 		return fmt.Errorf("%w: %s", err, last)
 	}
 	return err
-}
-
-// tail keeps the end of what is written to it.
-type tail struct{ b []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.b = append(t.b, p...)
-	if n := len(t.b) - outputLimit; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
-	}
-	return len(p), nil
-}
-
-// last is the last line, fit for a log.
-func (t *tail) last() string {
-	b := bytes.TrimSpace(t.b)
-	return line(string(b[bytes.LastIndexByte(b, '\n')+1:]), 300)
 }

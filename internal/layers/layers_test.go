@@ -19,13 +19,18 @@ const module = "github.com/regent-ha/regent/"
 // import none.
 var allowed = map[string][]string{
 	"cmd/regent":          {"*"},
+	"conf/keepalived":     {"conf"},
 	"internal/daemon":     {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "responder/answer", "responder/speaker", "takeover/control", "takeover/flow", "takeover/tickle", "internal/event", "internal/status", "internal/supervisor", "internal/monitor", "internal/cluster", "internal/arbiter", "internal/notify"},
 	"internal/demo":       {"internal/netlab", "internal/picture"},
 	"internal/peers":      {"internal/netlab", "internal/probe", "requestor"},
 	"internal/probe":      {"requestor"},
+	"internal/event":      {"internal/output"},
+	"internal/monitor":    {"internal/output"},
+	"internal/notify":     {"internal/output"},
 	"internal/supervisor": {"vrrp"},
 	"policy/agent":        {"policy"},
 	"responder/speaker":   {"responder/answer"},
+	"takeover/control":    {"internal/output"},
 	"takeover/tickle":     {"takeover/flow"},
 	"vrrp/transport":      {"vrrp"},
 	"vrrp/vrrpsim":        {"vrrp"},

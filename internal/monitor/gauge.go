@@ -39,7 +39,7 @@ func Measure(ctx context.Context, g Gauge) (float64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", g.Command[0], err)
 		}
-		v, err := parseNumber(out)
+		v, err := parseNumber(out.Bytes())
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", g.Command[0], err)
 		}

@@ -3,7 +3,6 @@
 package notify
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/output"
 )
 
 // Command is a program and who runs it.
@@ -136,7 +137,7 @@ func (n *Notifier) run(name string, c Command) {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.User.UID, Gid: c.User.GID, Groups: c.User.Groups}
 	}
 	cmd.WaitDelay = 100 * time.Millisecond // what it leaves behind may keep the pipe open
-	var out tail
+	var out output.Tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	started := make(chan error, 1)
 	n.starts <- func() { started <- cmd.Start() }
@@ -156,7 +157,7 @@ func (n *Notifier) run(name string, c Command) {
 		delete(n.running, pid)
 		n.mu.Unlock()
 		if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-			n.log.Warn("a notification failed", "target", name, "program", c.Args[0], "error", err, "output", out.text())
+			n.log.Warn("a notification failed", "target", name, "program", c.Args[0], "error", err, "output", out.All(1000))
 		}
 	})
 	timer := time.NewTimer(n.o.Patience)
@@ -219,37 +220,6 @@ func (n *Notifier) end(s unix.Signal) {
 	for pid := range n.running {
 		unix.Kill(-pid, s) //nolint:errcheck // it may just have ended
 	}
-}
-
-// tailLimit is how much of the end of what a program prints is kept.
-const tailLimit = 1024
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if n := len(t.b) - tailLimit; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
-	}
-	return len(p), nil
-}
-
-// text is fit for a log.
-func (t *tail) text() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(bytes.TrimSpace(t.b)), "?"))
 }
 
 // String names a command for people, without its arguments: they may hold a secret.

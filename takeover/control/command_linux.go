@@ -3,57 +3,19 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
-	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/output"
 )
 
-const (
-	// outputLimit is how much of what a command prints is kept.
-	outputLimit = 4096
-	// grace is how long a command may take to end after SIGTERM.
-	grace = 2 * time.Second
-)
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, p...)
-	if n := len(t.b) - outputLimit; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
-	}
-	return len(p), nil
-}
-
-// last is the last line, fit for a log.
-func (t *tail) last() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := bytes.TrimSpace(t.b)
-	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-		b = b[i+1:]
-	}
-	s := strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(b), "?"))
-	return s[:min(len(s), 300)]
-}
+// grace is how long a command may take to end after SIGTERM.
+const grace = 2 * time.Second
 
 // run runs a command to its end. When ctx ends, its process group is ended.
 func run(ctx context.Context, service, action string, command []string) error {
@@ -63,7 +25,7 @@ func run(ctx context.Context, service, action string, command []string) error {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 100 * time.Millisecond // what it leaves behind may keep the pipe open
-	var out tail
+	var out output.Tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		return err
@@ -102,7 +64,7 @@ func run(ctx context.Context, service, action string, command []string) error {
 		return nil // it ended well at the last moment
 	}
 	if err != nil {
-		if last := out.last(); last != "" {
+		if last := out.Last(300); last != "" {
 			return fmt.Errorf("%w: %s", err, last)
 		}
 	}
