@@ -54,6 +54,7 @@ type Daemon struct {
 	census    *census          // nil: no channel
 	tickler   *tickle.Sender   // nil: no census, or not to be had
 	messenger *messenger
+	window    window
 	moved     bool // what is performed here may have changed
 	recorder  *recorder
 
@@ -138,6 +139,8 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer control.Close()
+	d.openWindow()
+	defer d.closeWindow()
 
 	if err := d.begin(); err != nil {
 		return err

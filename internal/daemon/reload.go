@@ -41,6 +41,7 @@ func (d *Daemon) reload() {
 	d.cfg = next
 	d.reloadPolicy(c)
 	d.reloadNotify()
+	d.openWindow()
 	if d.o.Reloaded != nil {
 		d.o.Reloaded(next)
 	}

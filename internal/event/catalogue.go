@@ -13,6 +13,7 @@ const (
 	ReloadRefused   ID = 1004
 	Stopping        ID = 1005
 	NotifyRefused   ID = 1006
+	WindowFailed    ID = 1007
 	Active          ID = 1101
 	Backup          ID = 1102
 	Initialize      ID = 1103
@@ -84,6 +85,7 @@ func Catalogue() []Info {
 		{ReloadRefused, "reload_refused", slog.LevelError, true, "The new configuration has errors; the old one stays in force. Correct it and reload again."},
 		{Stopping, "stopping", slog.LevelInfo, false, "A planned stop began: addresses are released and answered for until an heir is heard."},
 		{NotifyRefused, "notify_refused", slog.LevelError, true, "A program or FIFO that should be told of changes of state is not; the record holds the reason, mostly who else could change the program."},
+		{WindowFailed, "status_listener_failed", slog.LevelError, true, "Status and metrics cannot be served on the address that the file gives; the record holds the reason."},
 		{Active, "active", slog.LevelWarn, false, "This node answers for the service's address now; reason says why."},
 		{Backup, "backup", slog.LevelInfo, false, "Another node answers for the address, or may; this one stands by."},
 		{Initialize, "initialize", slog.LevelWarn, false, "The virtual router does not take part: its interface is down, has no address, or it was stopped."},
