@@ -3,6 +3,11 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +52,9 @@ func TestStatusAndMetricsAreServedWhereTheFileSays(t *testing.T) {
 	if got := get("-XPOST http://127.0.0.1:9166/v1/drain"); strings.Contains(got, "drain") && !strings.Contains(got, "exit status") {
 		t.Errorf("something can be changed: %s", got)
 	}
+	if got := get("http://127.0.0.1:9166/v1/events?after=1"); !strings.Contains(got, `"event":"RG1101"`) || strings.Contains(got, "RG1001") {
+		t.Errorf("events: %s", got)
+	}
 	db1.configure(text("10.99.0.1:9167"))
 	db1.reload()
 	if got := get("http://10.99.0.1:9167/healthz"); got != "ok\n" {
@@ -64,4 +72,66 @@ func TestStatusAndMetricsAreServedWhereTheFileSays(t *testing.T) {
 	db1.reload()
 	db1.until("a word about the port", 5*time.Second, func() bool { return db1.logged("RG1007") == 1 })
 	db1.is("orders", "ipv4", "active")
+}
+
+// The events of a running daemon can be read, and followed across its restart.
+func TestEventsAreFollowedAcrossARestart(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Test(t)
+	db1 := newHost(t, lab, "db1", "10.99.0.1/24")
+	db1.configure(byHand)
+	db1.start()
+	db1.is("orders", "ipv4", "active")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "events", "--follow", "--json", "--run-dir", filepath.Join(db1.dir, "run"))
+	cmd.Env = append(os.Environ(), asRegent+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan string, 100)
+	go func() {
+		defer close(seen)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			seen <- s.Text()
+		}
+	}()
+	sees := func(name string) {
+		t.Helper()
+		limit := time.After(10 * time.Second)
+		for {
+			select {
+			case line, open := <-seen:
+				if !open {
+					t.Fatalf("it ended before %s", name)
+				}
+				if strings.Contains(line, `"name":"`+name+`"`) {
+					return
+				}
+			case <-limit:
+				t.Fatalf("no %s", name)
+			}
+		}
+	}
+	sees("active")
+	db1.reload()
+	sees("reloaded")
+	if err := db1.cmd.Stop(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	db1.start()
+	sees("started")
+	sees("active")
+	cancel()
+	cmd.Wait() //nolint:errcheck // it was ended
+	list := exec.Command(os.Args[0], "events", "--recent", "--run-dir", filepath.Join(db1.dir, "run"))
+	list.Env = append(os.Environ(), asRegent+"=1")
+	text, err := list.CombinedOutput()
+	if err != nil || !strings.Contains(string(text), "RG1101  orders is active: ") {
+		t.Errorf("%v: %s", err, text)
+	}
 }

@@ -38,6 +38,7 @@ func (d *Daemon) listen(ctx context.Context, parts *sync.WaitGroup) (*http.Serve
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", d.serveStatus)
+	mux.HandleFunc("GET /v1/events", d.serveEvents)
 	d.handlePolicy(mux)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second}
 	parts.Go(func() {

@@ -83,7 +83,7 @@ func body(r *http.Request, into any) error {
 	return dec.Decode(into)
 }
 
-// answer makes a handler of a function whose error is the caller's fault or bad luck.
+// reply makes a handler of a function whose error is the caller's fault or bad luck.
 func reply(f func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), patience+3*time.Second)

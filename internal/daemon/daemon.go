@@ -41,9 +41,10 @@ type Options struct {
 
 // Daemon is the worker. Its fields belong to the actor's goroutine.
 type Daemon struct {
-	o      Options
-	cfg    *conf.Config
-	report *event.Reporter
+	o       Options
+	cfg     *conf.Config
+	report  *event.Reporter
+	history *event.History
 
 	loop      *transport.Loop
 	kernel    *takeover.Kernel
@@ -100,6 +101,8 @@ func Run(ctx context.Context, o Options) error {
 		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), posts: make(chan func(), 256),
 		preferences: map[string]preference{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, shown: map[string]duty{}, refusals: make(chan responder.Event, 64),
 	}
+	d.history = event.NewHistory(historySize)
+	d.report.Keep(d.history)
 	return d.run(ctx)
 }
 

@@ -38,6 +38,7 @@ func (d *Daemon) openWindow() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", d.serveStatus)
+	mux.HandleFunc("GET /v1/events", d.serveEvents)
 	mux.Handle("GET /metrics", metrics.Handler(d.o.Log, d.snapshotFor, d.cfg.Status.Compat == conf.CompatKeepalivedExporter))
 	mux.HandleFunc("GET /healthz", d.serveHealth)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,

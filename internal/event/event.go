@@ -26,8 +26,9 @@ func (id ID) Info() Info {
 
 // Reporter writes events to a logger.
 type Reporter struct {
-	log   *slog.Logger
-	known map[ID]Info
+	log     *slog.Logger
+	known   map[ID]Info
+	history *History // nil: nothing is kept
 }
 
 // NewReporter returns a Reporter; node is a field of every record.
@@ -47,4 +48,5 @@ func (r *Reporter) Report(id ID, text string, fields ...any) {
 	}
 	attrs := append([]any{"event", id.String(), "name", e.Name, "alert", e.Alert}, fields...)
 	r.log.Log(context.Background(), e.Level, text, attrs...)
+	r.keep(e, text, fields)
 }
