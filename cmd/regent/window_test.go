@@ -46,6 +46,9 @@ func TestStatusAndMetricsAreServedWhereTheFileSays(t *testing.T) {
 	if got := get("http://127.0.0.1:9166/healthz"); got != "ok\n" {
 		t.Errorf("healthz: %s", got)
 	}
+	if got := get("http://127.0.0.1:9166/"); !strings.Contains(got, "<h1>db1</h1>") || !strings.Contains(got, "orders is active") {
+		t.Errorf("page: %s", got)
+	}
 	if got := get("http://127.0.0.1:9166/v1/status"); !strings.Contains(got, `"state":"active"`) {
 		t.Errorf("status: %s", got)
 	}

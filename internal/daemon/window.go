@@ -13,9 +13,10 @@ import (
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/status/metrics"
+	"github.com/regent-ha/regent/internal/status/web"
 )
 
-// window is what the outside may look at: status and metrics, over HTTP. Nothing can be changed through it.
+// window is what the outside may look at: the status page, status and metrics, over HTTP. Nothing can be changed through it.
 type window struct {
 	of     conf.Status
 	server *http.Server // nil: closed
@@ -41,6 +42,13 @@ func (d *Daemon) openWindow() {
 	mux.HandleFunc("GET /v1/events", d.serveEvents)
 	mux.Handle("GET /metrics", metrics.Handler(d.o.Log, d.snapshotFor, d.cfg.Status.Compat == conf.CompatKeepalivedExporter))
 	mux.HandleFunc("GET /healthz", d.serveHealth)
+	page := web.Source{
+		Snapshot: d.snapshotFor,
+		Events:   func() []event.Entry { return d.history.After(0) },
+		Wait:     func(ctx context.Context, after uint64) bool { return d.history.Wait(ctx, after) != nil },
+	}
+	mux.Handle("GET /{$}", web.Page(page))
+	mux.Handle("GET /live", web.Live(page))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	d.window.server = server
