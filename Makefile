@@ -55,8 +55,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 bench: ## the benchmarks
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
 
-clients: setup ## what real clients do at a takeover: writes docs/clients.md (minutes; installs the clients)
-	@.ci/setup mariadb:mariadb-client redis-cli:redis-tools mosquitto_pub:mosquitto-clients ldapsearch:ldap-utils ssh:openssh-client msmtp:msmtp
+clients: SHELL := /bin/bash
+clients: .SHELLFLAGS := -o pipefail -c
+clients: ## what real clients do at a takeover: writes docs/clients.md (as root; minutes; installs clients and servers)
+	@.ci/setup-clients
 	@REGENT_CLIENTS=1 REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/clients -run '^TestProofEveryClient$$' -count=1 -timeout 30m -v | grep --line-buffered -Ev '_linux.go:'
 
 setup: ## the Debian packages that the tests use (needs root, or says what is missing)

@@ -5,6 +5,7 @@ package clients
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -15,17 +16,6 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 )
-
-// servers say as much of their protocol as it takes a client to be content, by port.
-var servers = map[string]func(net.Conn){
-	"5432": servePostgreSQL,
-	"3306": serveMySQL,
-	"6379": serveRedis,
-	"1883": serveMQTT,
-	"389":  serveLDAP,
-	"25":   serveSMTP,
-	"53":   serveDNSStream,
-}
 
 // message is one PostgreSQL message.
 func message(kind byte, body string) []byte {
@@ -55,8 +45,9 @@ func servePostgreSQL(c net.Conn) {
 			return
 		}
 		r.Discard(int(binary.BigEndian.Uint32(head[1:])) - 4)
-		if head[0] == 'Q' {
-			c.Write(append(message('C', "SELECT 0\x00"), message('Z', "I")...))
+		if head[0] == 'Q' { // one row of one column
+			c.Write(bytes.Join([][]byte{message('T', "\x00\x01c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x19\xff\xff\xff\xff\xff\xff\x00\x00"),
+				message('D', "\x00\x01\x00\x00\x00\x06served"), message('C', "SELECT 1\x00"), message('Z', "I")}, nil))
 		}
 	}
 }
@@ -228,39 +219,80 @@ func serveDNSStream(c net.Conn) {
 	}
 }
 
-// listen starts every server at the second address.
-func (s *site) listen() error {
-	for port, serve := range servers {
-		l, err := s.other.Listen("tcp", net.JoinHostPort(second, port))
+// smallStreams are the small servers of TCP, by the names of the large ones.
+func smallStreams() map[string]func(net.Conn) {
+	return map[string]func(net.Conn){
+		"postgresql": servePostgreSQL,
+		"mariadb":    serveMySQL,
+		"redis":      serveRedis,
+		"mosquitto":  serveMQTT,
+		"slapd":      serveLDAP,
+		"exim":       serveSMTP,
+		"dnsmasq":    serveDNSStream,
+	}
+}
+
+// Small returns a server that says just enough of the client's protocol, in this process. There is none for TLS, QUIC and SSH.
+func Small(c Client) (Server, bool) {
+	sv := Server{Name: c.Server, Version: []string{"small"}}
+	serve := smallStreams()[c.Server]
+	_, number, _ := strings.Cut(c.Port, "/")
+	switch {
+	case c.Server == "nginx" && number == "80":
+		sv.start = func(ctx context.Context, st stage) error {
+			l, err := st.node.Listen("tcp", ":80")
+			if err != nil {
+				return err
+			}
+			context.AfterFunc(ctx, func() { l.Close() })
+			go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "served") })) //nolint:errcheck // the listener was closed
+			return nil
+		}
+	case serve == nil:
+		return Server{}, false
+	default:
+		sv.start = func(ctx context.Context, st stage) error {
+			if number == "53" {
+				if err := listenDNS(ctx, st); err != nil {
+					return err
+				}
+			}
+			l, err := st.node.Listen("tcp", ":"+number)
+			if err != nil {
+				return err
+			}
+			context.AfterFunc(ctx, func() { l.Close() })
+			go accept(l, serve)
+			return nil
+		}
+	}
+	return sv, true
+}
+
+// listenDNS listens at each address, so that answers come from there.
+func listenDNS(ctx context.Context, st stage) error {
+	for _, a := range st.at {
+		p, err := st.node.ListenPacket("udp", net.JoinHostPort(a, "53"))
 		if err != nil {
 			return err
 		}
-		s.t.Cleanup(func() { l.Close() })
+		context.AfterFunc(ctx, func() { p.Close() })
+		go serveDNS(p)
+	}
+	return nil
+}
+
+// accept serves each connection of a listener until that is closed.
+func accept(l net.Listener, serve func(net.Conn)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
 		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					c.SetDeadline(time.Now().Add(20 * time.Second))
-					serve(c)
-				}()
-			}
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(2 * limit)) //nolint:errcheck // a TCP connection has deadlines
+			serve(c)
 		}()
 	}
-	l, err := s.other.Listen("tcp", net.JoinHostPort(second, "80"))
-	if err != nil {
-		return err
-	}
-	s.t.Cleanup(func() { l.Close() })
-	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "served") }))
-	p, err := s.other.ListenPacket("udp", net.JoinHostPort(second, "53"))
-	if err != nil {
-		return err
-	}
-	s.t.Cleanup(func() { p.Close() })
-	go serveDNS(p)
-	return nil
 }
