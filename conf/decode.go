@@ -38,6 +38,9 @@ func (s scope) warnf(off int, format string, args ...any) {
 	s.d.add(Warning, off, s.prefix+fmt.Sprintf(format, args...))
 }
 
+// errors is how many errors were found so far.
+func (s scope) errors() int { return s.d.diags.Errors() }
+
 func (s scope) line(off int) int {
 	line, _ := s.d.lines.at(off)
 	return line

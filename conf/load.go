@@ -31,6 +31,8 @@ type Options struct {
 	Secret func(path string) ([]byte, error)
 	// Template judges the template of a literal answer; nil: all are good.
 	Template func(text string) error
+	// Alerts judges where alerts go; nil: all is good.
+	Alerts func(Alerts) error
 }
 
 // Load reads a configuration file. The configuration is nil if a diagnostic is an error.

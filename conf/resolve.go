@@ -4,6 +4,7 @@ package conf
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -88,6 +89,10 @@ func resolveStatus(t table[rawStatus]) Status {
 }
 
 func resolveAlerts(t table[rawAlerts]) Alerts {
+	if !t.Set {
+		return Alerts{}
+	}
+	before := t.scope.errors()
 	a := Alerts{
 		Exec:    command(t.scope, "exec", t.V.Exec),
 		Webhook: webURL(t.scope, "webhook", t.V.Webhook),
@@ -112,6 +117,14 @@ func resolveAlerts(t table[rawAlerts]) Alerts {
 			s.errorf(m.V.To.off, "to is empty: write at least one address")
 		}
 		a.SMTP.Password, _ = password(s, m.V.Password, m.V.PasswordFile)
+	}
+	// Only what nothing was said about yet.
+	if s := t.scope; t.Set && s.d.options.Alerts != nil && s.errors() == before {
+		if err := s.d.options.Alerts(a); err != nil {
+			for line := range strings.Lines(err.Error()) {
+				s.errorf(s.off, "%s", strings.TrimPrefix(strings.TrimSpace(line), "alerts."))
+			}
+		}
 	}
 	return a
 }

@@ -27,7 +27,7 @@ then how many there are. Exit code: 0 without errors, 3 with errors, 1 if the fi
 			if len(args) == 1 {
 				path = args[0]
 			}
-			diags, code := conf.Check(path, conf.Options{Node: node, Template: answer.CheckTemplate})
+			diags, code := conf.Check(path, conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts})
 			write := diags.Write
 			if asJSON {
 				write = diags.WriteJSON

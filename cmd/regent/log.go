@@ -72,6 +72,9 @@ func alertSinks(a conf.Alerts) event.SinkConfig {
 	return c
 }
 
+// checkAlerts reports what the sinks would refuse.
+func checkAlerts(a conf.Alerts) error { return alertSinks(a).Check() }
+
 func level(l conf.LogLevel) slog.Level {
 	switch l {
 	case conf.LevelDebug:

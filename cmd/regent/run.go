@@ -62,7 +62,7 @@ again; a file with errors changes nothing.`,
 
 // load reads the configuration for this node.
 func (f runFlags) load() (*conf.Config, conf.Diagnostics) {
-	return conf.Options{Node: f.node, Template: answer.CheckTemplate}.Load(f.config)
+	return conf.Options{Node: f.node, Template: answer.CheckTemplate, Alerts: checkAlerts}.Load(f.config)
 }
 
 // runSupervisor is the parent process. It reads the configuration for its log and its scheduling only.
