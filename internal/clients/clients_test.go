@@ -172,7 +172,10 @@ func TestProofEveryClient(t *testing.T) {
 	}
 	measure(all, &report.Rows)
 	measure(HeldList(), &report.Held)
-	report.Replayed = s.Replayed()
+	for _, err := range s.Replayed() {
+		fmt.Fprintf(os.Stderr, "played again: %v\n", err)
+	}
+	report.Replayed = len(s.Replayed())
 	if only != "1" || t.Failed() {
 		t.Log(report.Page())
 		return

@@ -13,8 +13,8 @@ import (
 // replays is how many elections may be unsettled before that is an error.
 const replays = 10
 
-// Replayed is how many takeovers were played again, since their election was unsettled.
-func (s *Site) Replayed() int { return s.replayed }
+// Replayed says why takeovers were played again: their election was unsettled.
+func (s *Site) Replayed() []error { return s.replayed }
 
 // Measure measures a client with each of its answers, the default one first: times takeovers each, or two if it hangs. It returns
 // an error if the client cannot be measured, or if it met what no client may meet.
@@ -30,8 +30,8 @@ func (s *Site) Measure(ctx context.Context, c Client, n Names, times int) (Row, 
 		var trials []Trial
 		for len(trials) < times {
 			t, err := s.Try(ctx, c, n, round)
-			if errors.Is(err, errUnsettled) && s.replayed < replays {
-				s.replayed++
+			if errors.Is(err, errUnsettled) && len(s.replayed) < replays {
+				s.replayed = append(s.replayed, fmt.Errorf("%s, %s: %w", c.Label(), answer, err))
 				continue
 			}
 			if err != nil {

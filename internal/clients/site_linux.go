@@ -99,7 +99,7 @@ type Site struct {
 	client *netlab.Node
 
 	strayed  atomic.Int64 // how often the wrong server was reached
-	replayed int
+	replayed []error
 }
 
 // Open builds the network in a laboratory, starts regent (the program) on n1 and n2, and waits until n1 has the addresses. Wrong
