@@ -48,16 +48,13 @@ func (p *parser) defaults() {
 func (p *parser) settleGlobal() {
 	g := &p.cfg.Global
 	a := &g.GARP
+	delay, repeat, again := 5*time.Second, 5, 1
 	if g.MinGARP.V {
-		fill(&a.Delay, 0)
-		fill(&a.Repeat, 1)
-		fill(&a.RefreshRepeat, 0)
+		delay, repeat, again = 0, 1, 0
 	}
-	fill(&a.Delay, 5*time.Second)
-	fill(&a.Repeat, 5)
-	if !g.MinGARP.V {
-		fill(&a.RefreshRepeat, 1)
-	}
+	fill(&a.Delay, delay)
+	fill(&a.Repeat, repeat)
+	fill(&a.RefreshRepeat, again)
 	fill(&a.LowerPrioDelay, a.Delay.V)
 	fill(&a.LowerPrioRepeat, a.Repeat.V)
 	fill(&g.VMACAddrPrefix, g.VMACPrefix.V)

@@ -105,9 +105,6 @@ func undefined(s string) int {
 // scriptWord reads one word of a command as the configuration holds it; [splitCommand] takes a quoted command apart.
 func (l *log) scriptWord(t text, i int) (Token, int) {
 	at := t.place(i)
-	if n := undefined(t.s[i:]); n > 0 {
-		return Token{t.s[i : i+n], at, false}, i + n
-	}
 	word, n, open, quoted := shellWord(t.s[i:], "{}")
 	if open {
 		l.refuse(at, Structure, "a quotation begins in this word and does not end in this line")
@@ -127,6 +124,11 @@ func shellWord(s, stop string) (word string, n int, open, quoted bool) {
 			text, length := escape(s[n+1:])
 			b.WriteString(text)
 			n += length + 1
+			continue
+		case c == '$' && quote == 0 && undefined(s[n:]) > 0:
+			length := undefined(s[n:])
+			b.WriteString(s[n : n+length])
+			n += length
 			continue
 		case quote != 0 && c == quote:
 			quote = 0

@@ -10,9 +10,13 @@ import (
 
 // meant returns `: did you mean "x"?` for the candidate that is most like the word, empty when none is like it.
 func meant(word string, candidates []string) string {
-	best, least := "", min(len(word)/3+1, 4)+1
+	best, least := "", min(len(word)/3+2, 5, max(len(word), 1))
 	for _, c := range candidates {
-		if n := edits(strings.ToLower(strings.ReplaceAll(word, "-", "_")), c); n < least {
+		n := edits(strings.ToLower(strings.ReplaceAll(word, "-", "_")), strings.ToLower(c))
+		if len(word) > 3 && strings.HasPrefix(c, word) {
+			n = 0 // an abbreviation
+		}
+		if n < least {
 			best, least = c, n
 		}
 	}
