@@ -83,24 +83,42 @@ func TestCommonClientsMoveOn(t *testing.T) {
 		"dig " + byResolv:    answerDNS,
 	}
 	for _, c := range list {
-		row, err := s.Measure(t.Context(), c, n, 1)
-		if err != nil {
-			t.Error(err)
-			continue
+		// A machine that stands still for longer than an election takes lets n2 give the address back in the middle of it all:
+		// what then happens to a client says nothing about it.
+		var wrong []string
+		for range 3 {
+			row, err := s.Measure(t.Context(), c, n, 1)
+			if err != nil {
+				wrong = []string{err.Error()}
+				continue
+			}
+			if wrong = judge(t, c, row, stays[c.Label()]); len(wrong) == 0 {
+				break
+			}
+			t.Logf("once more: %q", wrong)
 		}
-		for _, r := range row.Results {
-			t.Logf("%-12s %-10s %-40s %s", c.Name, c.How, r.Answer, outcomeText(r))
-			if want := stays[c.Label()] != r.Answer; want != (r.Outcome == Moved) {
-				t.Errorf("%s, %s: it %s, want moved on: %t (%s)", c.Label(), r.Answer, r.Outcome, want, r.Said)
-			}
-			if r.Outcome == Moved && r.Max > 5000 {
-				t.Errorf("%s, %s: it takes %.0f ms", c.Label(), r.Answer, r.Max)
-			}
-			if want := gotBy(c, r.Answer); r.Got != want {
-				t.Errorf("%s, %s: it got: %s, want %s", c.Label(), r.Answer, r.Got, want)
-			}
+		for _, w := range wrong {
+			t.Error(w)
 		}
 	}
+}
+
+// judge returns what a client should not have done: it is to move on after each answer but the one at which it stays.
+func judge(t *testing.T, c Client, row Row, stays string) (wrong []string) {
+	t.Helper()
+	for _, r := range row.Results {
+		t.Logf("%-12s %-10s %-40s %s", c.Name, c.How, r.Answer, outcomeText(r))
+		if want := stays != r.Answer; want != (r.Outcome == Moved) {
+			wrong = append(wrong, fmt.Sprintf("%s, %s: it %s, want moved on: %t (%s)", c.Label(), r.Answer, r.Outcome, want, r.Said))
+		}
+		if r.Outcome == Moved && r.Max > 5000 {
+			wrong = append(wrong, fmt.Sprintf("%s, %s: it takes %.0f ms", c.Label(), r.Answer, r.Max))
+		}
+		if want := gotBy(c, r.Answer); r.Got != want {
+			wrong = append(wrong, fmt.Sprintf("%s, %s: it got: %s, want %s", c.Label(), r.Answer, r.Got, want))
+		}
+	}
+	return wrong
 }
 
 // gotBy is what a client has to get at the first address.

@@ -39,7 +39,7 @@ name              = "service-%d"
 interface         = "eth0"
 virtual_router_id = %d
 addresses         = ["%s/24"]
-advert_interval   = "100ms"
+advert_interval   = "300ms"
 priority          = %d
 refuse            = %t
 `
