@@ -36,8 +36,8 @@ const (
 	maxFile     = 32 << 20  // bytes of one file
 	maxFiles    = 4096      // files opened
 	maxNesting  = 32        // files within files
-	maxLines    = 2_000_000 // lines after all that definitions and sequences make of them
-	maxText     = 128 << 20 // bytes of those lines
+	maxLines    = 1_500_000 // lines after all that definitions and sequences make of them
+	maxText     = 64 << 20  // bytes of those lines
 	maxExpanded = 64 << 10  // bytes of one line
 	maxNames    = 1000      // names looked up in one line
 	maxDepth    = 64        // definitions within definitions, blocks within blocks

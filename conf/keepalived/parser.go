@@ -13,10 +13,14 @@ import (
 // Parse reads the configuration that begins with the named file. The configuration is never nil and always usable as far
 // as it goes; whether it should be used is said by the problems: one that is an error refuses it.
 func Parse(name string, o Options) (*Config, Problems) {
+	return parse(name, o, budget{files: maxFiles, lines: maxLines, text: maxText})
+}
+
+func parse(name string, o Options, b budget) (*Config, Problems) {
 	l := &log{}
 	p := newParser(l, o)
 	t := newTree(l)
-	r := newReader(o, l, t.line)
+	r := newReader(o, l, b, t.line)
 	r.read(name, r.absolute(name), Place{File: name, Line: 1, Column: 1})
 	p.walk("", t.finish())
 	p.finish()
@@ -45,9 +49,13 @@ type parser struct {
 	garpGroup GARPGroup
 
 	unicastWord Place // the first unicast_ keyword of the instance
+	nativeIPv6  bool  // the instance says so
 	shortMAC    bool  // the instance's use_vmac has an address of 5 bytes
 	seen        map[string]Place
 	preference  uint32 // the next rule's without one
+
+	weights   [4]map[string]Weight // of scripts, files, processes, BFDs by name
+	instances map[string]*Instance
 }
 
 // authentication is the block of that name: the order of its lines does not matter.
@@ -151,6 +159,9 @@ func (p *parser) unknown(block string, n *node) {
 			p.refuse(n.at(), Structure, "%s belongs in vrrp_instance: is there a } too many before it?", name)
 			return
 		}
+	}
+	if p.full {
+		return // what follows searches for words to say
 	}
 	place := "at the top of the file"
 	if block != "" {

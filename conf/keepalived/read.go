@@ -32,9 +32,8 @@ type reader struct {
 	into *definition // a definition whose next line is to come
 }
 
-func newReader(o Options, l *log, emit func(text)) *reader {
-	r := &reader{Options: o, log: l, emit: emit, names: map[string]*definition{}, rng: seeded(o.Seed),
-		left: budget{files: maxFiles, lines: maxLines, text: maxText}}
+func newReader(o Options, l *log, b budget, emit func(text)) *reader {
+	r := &reader{Options: o, log: l, emit: emit, names: map[string]*definition{}, rng: seeded(o.Seed), left: b}
 	if o.IncludeAll {
 		r.check = includeAll
 	}

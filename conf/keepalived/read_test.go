@@ -32,7 +32,7 @@ func options(fs fstest.MapFS) Options {
 func lines(t *testing.T, o Options) (out, said []string) {
 	t.Helper()
 	l := &log{}
-	r := newReader(o, l, func(x text) {
+	r := newReader(o, l, budget{files: maxFiles, lines: maxLines, text: maxText}, func(x text) {
 		var b strings.Builder
 		for _, p := range l.pieces(x) {
 			if p.brace != 0 {

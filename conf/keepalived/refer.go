@@ -3,6 +3,7 @@
 package keepalived
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,17 +43,12 @@ func (t *Tracks) all() []*[]Track {
 
 // lookUp gives each tracker the weight of what it names, and drops those that name nothing or name it twice.
 func (p *parser) lookUp(t *Tracks, who string) {
-	c := p.cfg
 	look := func(list *[]Track, keyword, block string, weights map[string]Weight) {
 		seen := map[string]bool{}
 		*list = slices.DeleteFunc(*list, func(t Track) bool {
 			if _, known := weights[t.Name]; !known && weights != nil {
-				names := make([]string, 0, len(weights))
-				for n := range weights {
-					names = append(names, n)
-				}
-				slices.Sort(names)
-				p.warn(t.At, "%s: %s %s: there is no such %s%s; it is ignored: nothing watches for the instance", who, keyword, t.Name, block, meant(t.Name, names))
+				p.warn(t.At, "%s: %s %s: there is no such %s%s; it is ignored: nothing watches for the instance", who, keyword, t.Name, block,
+					meant(t.Name, slices.Sorted(maps.Keys(weights))))
 				return true
 			}
 			if seen[t.Name] {
@@ -67,10 +63,25 @@ func (p *parser) lookUp(t *Tracks, who string) {
 		}
 	}
 	look(&t.Interfaces, "track_interface", "interface", nil)
-	look(&t.Scripts, "track_script", "vrrp_script", weightsOf(c.Scripts, func(s *Script) (string, Weight) { return s.Name, s.Weight.V }))
-	look(&t.Files, "track_file", "track_file", weightsOf(c.TrackFiles, func(s *TrackFile) (string, Weight) { return s.Name, s.Weight.V }))
-	look(&t.Processes, "track_process", "vrrp_track_process", weightsOf(c.TrackProcesses, func(s *TrackProcess) (string, Weight) { return s.Name, s.Weight.V }))
-	look(&t.BFDs, "track_bfd", "bfd_instance", weightsOf(c.BFDs, func(s *BFD) (string, Weight) { return s.Name, s.Weight.V }))
+	look(&t.Scripts, "track_script", "vrrp_script", p.weights[0])
+	look(&t.Files, "track_file", "track_file", p.weights[1])
+	look(&t.Processes, "track_process", "vrrp_track_process", p.weights[2])
+	look(&t.BFDs, "track_bfd", "bfd_instance", p.weights[3])
+}
+
+// index makes the names that the rest of the file refers to.
+func (p *parser) index() {
+	c := p.cfg
+	p.weights = [4]map[string]Weight{
+		weightsOf(c.Scripts, func(s *Script) (string, Weight) { return s.Name, s.Weight.V }),
+		weightsOf(c.TrackFiles, func(f *TrackFile) (string, Weight) { return f.Name, f.Weight.V }),
+		weightsOf(c.TrackProcesses, func(r *TrackProcess) (string, Weight) { return r.Name, r.Weight.V }),
+		weightsOf(c.BFDs, func(b *BFD) (string, Weight) { return b.Name, b.Weight.V }),
+	}
+	p.instances = map[string]*Instance{}
+	for _, i := range slices.Backward(c.Instances) { // of two of one name the first counts
+		p.instances[i.Name] = i
+	}
 }
 
 func weightsOf[T any](list []T, f func(T) (string, Weight)) map[string]Weight {
@@ -112,13 +123,9 @@ func (p *parser) settleGroups() {
 
 // members drops names of no instance.
 func (p *parser) members(list []Value[string], who string) []Value[string] {
-	var names []string
-	for _, i := range p.cfg.Instances {
-		names = append(names, i.Name)
-	}
 	return slices.DeleteFunc(list, func(m Value[string]) bool {
-		if !slices.Contains(names, m.V) {
-			p.warn(m.At, "%s: there is no vrrp_instance %s%s; it is ignored", who, m.V, meant(m.V, names))
+		if p.instances[m.V] == nil {
+			p.warn(m.At, "%s: there is no vrrp_instance %s%s; it is ignored", who, m.V, meant(m.V, slices.Sorted(maps.Keys(p.instances))))
 			return true
 		}
 		return false
@@ -126,19 +133,24 @@ func (p *parser) members(list []Value[string], who string) []Value[string] {
 }
 
 // settleMembers drops the weights of what members of a sync group watch: the group changes state as one, and priorities
-// that change one by one would tear it apart.
+// that change one by one would tear it apart. It starts as one too: MASTER if each member is an owner that wants to be.
 func (p *parser) settleMembers() {
 	for _, g := range p.cfg.SyncGroups {
+		wait := slices.ContainsFunc(g.Members, func(m Value[string]) bool {
+			i := p.instances[m.V]
+			return i.Priority.V != 255 || i.State.V != Master
+		})
+		for _, m := range g.Members {
+			if wait {
+				p.instances[m.V].State.V = Backup
+			}
+		}
 		if g.Weights.V {
 			continue
 		}
 		p.unweigh(&g.Tracks, "vrrp_sync_group "+g.Name, g.Name)
 		for _, m := range g.Members {
-			for _, i := range p.cfg.Instances {
-				if i.Name == m.V {
-					p.unweigh(&i.Tracks, "vrrp_instance "+i.Name, g.Name)
-				}
-			}
+			p.unweigh(&p.instances[m.V].Tracks, "vrrp_instance "+m.V, g.Name)
 		}
 	}
 }

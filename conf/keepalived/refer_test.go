@@ -73,6 +73,9 @@ func TestReferences(t *testing.T) {
 				"30:17: warning: vrrp_sync_group G: s has a weight and is ignored in sync group G: nothing watches for the instance; give it weight 0, or see sync_group_tracking_weight"}},
 		{"weights are wanted", "vrrp_script s { script /s }\n" + three("track_script { s weight 5 }") + "vrrp_sync_group G {\n group { I1 I2 }\n sync_group_tracking_weight\n}\n", "Instances[0].Tracks.Scripts[0].Weight = 5", nil},
 
+		{"a group of owners starts as MASTER", strings.ReplaceAll(three(""), "interface", "priority 255\ninterface") + "vrrp_sync_group G {\n group { I1 I2 }\n}\n", "Instances[0].State = MASTER|Instances[1].State = MASTER", nil},
+		{"no other does", strings.Replace(three("state MASTER\npriority 9"), "priority 9", "priority 255", 1) + "vrrp_sync_group G {\n group { I1 I2 }\n}\n", "Instances[0].State = BACKUP|Instances[1].State = BACKUP|Instances[2].State = MASTER", nil},
+
 		{"the same name twice", three("") + "vrrp_instance I1 { interface eth9\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 } }\n", "", []string{"19:15: error: vrrp_instance I1 is there already, at /k.conf:1:15: give each its own name"}},
 		{"the same VRID twice", three("") + "vrrp_instance I4 { interface eth1\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.4 } }\n", "", []string{"20:20: error: I1 and I4 both use virtual_router_id 1 with IPv4 on eth1"}},
 		{"the same VRID of two families, groups, or ways", three("") +

@@ -3,6 +3,8 @@
 package keepalived
 
 import (
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,7 +29,7 @@ func (r *reader) repeat(t text, continues bool, depth int) bool {
 		return true
 	}
 	var vars []string
-	var rows [][]string
+	var rows iter.Seq[[]string]
 	if word == "~LST" {
 		vars, rows, ok = lists(spec.s)
 	} else {
@@ -40,7 +42,7 @@ func (r *reader) repeat(t text, continues bool, depth int) bool {
 		return true
 	}
 	at, rest := t.place(0), t.cut(end+1, len(t.s)).trim()
-	for _, row := range rows {
+	for row := range rows {
 		if r.over {
 			return true
 		}
@@ -64,7 +66,7 @@ func (r *reader) repeat(t text, continues bool, depth int) bool {
 }
 
 // sequence reads name[, start[, step]], end and returns the values.
-func sequence(spec string, hex bool) (vars []string, rows [][]string, ok bool) {
+func sequence(spec string, hex bool) (vars []string, rows iter.Seq[[]string], ok bool) {
 	args := strings.Split(spec, ",")
 	name := strings.Trim(args[0], blanks)
 	if len(args) < 2 || len(args) > 4 || !isName(name) {
@@ -100,14 +102,18 @@ func sequence(spec string, hex bool) (vars []string, rows [][]string, ok bool) {
 	if hex {
 		base = 16
 	}
-	for i := start; step > 0 && i <= end || step < 0 && i >= end; i += step {
-		rows = append(rows, []string{strconv.FormatInt(i, base)})
-	}
-	return []string{name}, rows, true
+	return []string{name}, func(yield func([]string) bool) {
+		for i := start; step > 0 && i <= end || step < 0 && i >= end; i += step {
+			if !yield([]string{strconv.FormatInt(i, base)}) {
+				return
+			}
+		}
+	}, true
 }
 
 // lists reads name, a, b … or {name, name}, {a, b}, … and returns a row of values for each turn.
-func lists(spec string) (vars []string, rows [][]string, ok bool) {
+func lists(spec string) (vars []string, rows iter.Seq[[]string], ok bool) {
+	var all [][]string
 	var fields [][]string
 	for s := strings.Trim(spec, blanks); ; {
 		var field []string
@@ -152,9 +158,9 @@ func lists(spec string) (vars []string, rows [][]string, ok bool) {
 		}
 		row := make([]string, len(vars)) // a value that is not given is empty
 		copy(row, f)
-		rows = append(rows, row)
+		all = append(all, row)
 	}
-	return vars, rows, true
+	return vars, slices.Values(all), true
 }
 
 func isName(s string) bool { return s != "" && nameLength(s) == len(s) && (s[0] < '0' || s[0] > '9') }

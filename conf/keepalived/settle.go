@@ -12,6 +12,7 @@ import (
 // finish is done when all files are read: names are looked up, defaults filled in, and values that cannot go together
 // are settled as keepalived settles them.
 func (p *parser) finish() {
+	p.index()
 	p.settleGlobal()
 	p.settleGroups()
 	for _, i := range p.cfg.Instances {
@@ -59,6 +60,8 @@ func (p *parser) settleFamily(i *Instance, unicastWord Place) {
 		i.IPv6 = i.Source.V.Is6()
 	case len(i.Excluded) > 0:
 		i.IPv6 = i.Excluded[0].Prefix.Addr().Is6()
+	default:
+		i.IPv6 = p.nativeIPv6
 	}
 	const most = 255 // the count of an advert has one byte
 	var kept, moved []Address

@@ -45,7 +45,7 @@ func (p *parser) instanceKeywords() []Keyword {
 		}}),
 		kw("strict_mode", Rare, "[BOOL]", "on", p.boolean(&i.Strict)),
 		kw("debug", Rare, "0-4", "1", nothing(), accepted("keepalived does nothing with it either")),
-		kw("native_ipv6", Foreign, "", "", nothing(), accepted("the addresses tell the family")),
+		kw("native_ipv6", Foreign, "", "", action{do: func(*node) { p.nativeIPv6 = true }}, note("addresses tell the family; it counts without any")),
 		kw("lvs_sync_daemon_interface", Foreign, "IF", "eth1", action{limit: -1, do: p.virtual}, accepted(balancer)),
 		kw("lvs_sync_daemon_inteface", Foreign, "IF", "eth1", action{limit: -1, do: p.virtual}, accepted(balancer)),
 		kw("dont_track_primary", Common, "", "", p.bare(&i.DontTrackPrimary, true)),
@@ -125,7 +125,7 @@ func (p *parser) authBlock(n *node) {
 
 // beginInstance starts an instance with what can be told apart from a value in the file only here.
 func (p *parser) beginInstance(name string, at Place) {
-	p.unicastWord, p.shortMAC = Place{}, false
+	p.unicastWord, p.shortMAC, p.nativeIPv6 = Place{}, false, false
 	p.instance = Instance{Name: name, At: at}
 	p.instance.UnicastTTL.V, p.instance.TimerExpiredBackup.V = -1, -1
 }

@@ -147,7 +147,11 @@ func (p *parser) scriptLine(n *node) {
 		return
 	}
 	if len(a) > 1 {
-		p.note(a[1].At, "script: %q and what follows is not read: quote a command that has arguments", a[1].Text)
+		if _, keyword := p.table["vrrp_script"][a[1].Text]; keyword {
+			p.note(a[1].At, "%q is not read: a line holds one keyword, and this one is script", a[1].Text)
+		} else {
+			p.note(a[1].At, "script: %q and what follows is not read: quote a command that has arguments", a[1].Text)
+		}
 	}
 	s.Script.V.Args, s.Script.At = words, a[0].At
 }
