@@ -35,6 +35,7 @@ func runHolder(mode string) error {
 		return err
 	}
 	fmt.Println("ready")
+	fmt.Println(r.Detail())
 	select {}
 }
 
@@ -54,16 +55,25 @@ func (s *site) holder(mode string) *netlab.Cmd {
 	return c
 }
 
-var bothModes = []struct {
-	name  string
-	plain bool
-}{{"owned", false}, {"plain", true}}
+var allModes = []struct {
+	name string
+	o    Options
+}{{"owned", Options{}}, {"plain", Options{Plain: true}}, {"lookup", Options{Lookup: true}}}
+
+// modeOf is the mode in which a holder uses the mechanism of o.
+func modeOf(o Options) string {
+	if o.Lookup {
+		return "lookup"
+	}
+	return "owned"
+}
 
 // kill -9 leaves the rules in force; the next process takes them over as they are and refuses what was served.
 func TestRulesOutliveTheProcessAndAreAdopted(t *testing.T) {
-	for _, mode := range bothModes {
+	for _, mode := range allModes {
 		t.Run(mode.name, func(t *testing.T) {
 			s := newSite(t)
+			permit(t, mode.o)
 			s.wildcards("5000")
 			c := s.holder(mode.name)
 			s.expect(s.client, "tcp", vip4, 5000, "refused")
@@ -73,7 +83,7 @@ func TestRulesOutliveTheProcessAndAreAdopted(t *testing.T) {
 			s.expect(s.client, "tcp", vip4, 5000, "refused")
 			s.expect(s.client, "udp", vip4, 5000, "refused")
 
-			r := s.open(Options{Plain: mode.plain})
+			r := s.open(mode.o)
 			if !strings.Contains(r.Detail(), "adopted") {
 				t.Errorf("not adopted: %s", r.Detail())
 			}
@@ -91,13 +101,16 @@ func TestRulesOutliveTheProcessAndAreAdopted(t *testing.T) {
 	}
 }
 
-func TestServedAddressesAreKeptIfAskedFor(t *testing.T) {
+func TestServedAddressesAreKeptIfAskedFor(t *testing.T) { byEach(t, servedAddressesAreKept) }
+
+func servedAddressesAreKept(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	c := s.holder("owned")
+	c := s.holder(modeOf(o))
 	c.Kill()
 	<-c.Done()
-	r := s.open(Options{KeepServing: true})
+	o.KeepServing = true
+	r := s.open(o)
 	s.expect(s.client, "tcp", vip4, 5000, "refused")
 	s.expect(s.client, "tcp", vip6, 5000, "answered")
 	s.must(r.Withdraw([]netip.Addr{vip6}))
@@ -106,16 +119,17 @@ func TestServedAddressesAreKeptIfAskedFor(t *testing.T) {
 
 // The supervisor takes back what the dead worker served; the rest and the table stay for the next worker.
 func TestSupervisorLiftsServing(t *testing.T) {
-	for _, mode := range bothModes {
+	for _, mode := range allModes {
 		t.Run(mode.name, func(t *testing.T) {
 			s := newSite(t)
+			permit(t, mode.o)
 			s.wildcards("5000")
 			s.must(s.standby.Do(func() error { return LiftServing(t.Context(), "") })) // no table is no error
 			c := s.holder(mode.name)
 			s.expect(s.client, "tcp", vip6, 5000, "answered")
 			lifted := make(chan error, 1)
 			lift := func() { lifted <- s.standby.Do(func() error { return LiftServing(t.Context(), "") }) }
-			if !mode.plain {
+			if !mode.o.Plain {
 				// The supervisor may be there before the worker's socket is closed.
 				go lift()
 				select {
@@ -126,13 +140,13 @@ func TestSupervisorLiftsServing(t *testing.T) {
 			}
 			c.Kill()
 			<-c.Done()
-			if mode.plain {
+			if mode.o.Plain {
 				lift()
 			}
 			s.must(<-lifted)
 			s.expect(s.client, "tcp", vip6, 5000, "refused")
 			s.expect(s.client, "tcp", vip4, 5000, "refused")
-			r := s.open(Options{Plain: mode.plain})
+			r := s.open(mode.o)
 			if !strings.Contains(r.Detail(), "adopted") {
 				t.Errorf("not adopted: %s", r.Detail())
 			}

@@ -58,8 +58,14 @@
 //
 // Where nftables cannot be used but BPF can (Linux 5.9, CAP_BPF and CAP_NET_ADMIN), the mechanism is "sk_lookup": a program
 // that the kernel asks for the socket of each new connection and datagram says that there is none, and the kernel answers as for a
-// port that nobody listens on. Program and maps are pinned in the bpf filesystem, so they outlive the process and are adopted
-// like the table. It sees TCP and UDP only, knows no speaker, and comes behind destination NAT and the host's INPUT rules.
+// port that nobody listens on. It sees TCP and UDP only, knows no speaker, and comes behind destination NAT and the host's INPUT
+// rules; sockets that are connected are found before it is asked. Another program of this kind that names a socket wins.
+//
+// Program and maps are pinned in the bpf filesystem, in a directory of the network namespace, so they outlive the process and
+// are adopted like the table. A lock on the directory says whose they are; it ends with the process. What somebody detaches
+// or unpins is put back within the check interval, with an event. Where nothing can be pinned, refusing ends with the
+// process, and Detail says so. A change is made of many small ones, each atomic: what is new is refused before
+// what is old is not. What a program left goes when another mechanism refuses in its place.
 //
 // Where that is not to be had either, the mechanism is "kernel": a port that nobody listens on is answered by the kernel in
 // exactly the same way. The responder then looks out for listeners that would answer in place of a refused address and

@@ -9,8 +9,8 @@ type Kind uint8
 
 // The kinds of events.
 const (
-	Restored      Kind = iota // somebody changed or removed the table; it was put back
-	RestoreFailed             // the table was changed or removed and could not be put back yet; it is tried again
+	Restored      Kind = iota // somebody changed or removed the table or the program; it was put back
+	RestoreFailed             // it was changed or removed and could not be put back yet; it is tried again
 	WildcardFound             // mechanism kernel: processes would answer in place of a refused address
 	WildcardGone              // mechanism kernel: these processes no longer do
 	CheckFailed               // mechanism kernel: the listeners of this host cannot be read

@@ -9,23 +9,31 @@ import (
 )
 
 // LiftServing makes every address that a dead process served refused again, and leaves the table for the next one to
-// adopt. It is for the supervisor: it waits up to 2 s, or until ctx ends, for the dead process's socket to be closed. No
-// table is no error: then nothing refuses and nothing can be lifted. A plain table must not be lifted before its process
+// adopt, and likewise for sk_lookup. It is for the supervisor: it waits up to 2 s, or until ctx ends, for the dead process to
+// let go. No table is no error: then nothing refuses and nothing can be lifted. A plain table must not be lifted before its process
 // is dead: it would put the elements back. table is DefaultTable if empty.
-func LiftServing(ctx context.Context, table string) (err error) {
+func LiftServing(ctx context.Context, table string) error {
 	if table == "" {
 		table = DefaultTable
 	}
-	lookup := liftLookup(table)
-	c, err := dial()
-	if err != nil {
-		return errors.Join(lookup, err)
+	found, lookupErr := liftLookup(ctx, table)
+	tableErr := liftTable(ctx, table)
+	if found && !passing(tableErr) {
+		tableErr = nil // nftables cannot be used, so the dead process used sk_lookup
 	}
-	defer func() { err = errors.Join(lookup, err, c.close()) }()
-	if err := lift(ctx, c, table); err != nil {
+	if err := errors.Join(lookupErr, tableErr); err != nil {
 		return fmt.Errorf("refuse again what was served: %w", err)
 	}
 	return nil
+}
+
+func liftTable(ctx context.Context, name string) (err error) {
+	c, err := dial()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return lift(ctx, c, name)
 }
 
 // lift empties the serve sets as soon as the table's owner lets it.

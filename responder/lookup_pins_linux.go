@@ -3,215 +3,210 @@
 package responder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
-// bpffs is where pinned objects live, so that they outlive their process.
-const bpffs = "/sys/fs/bpf"
-
-// pins are the program's link and maps of one network namespace.
+// pins are the program, its link and its maps of one network namespace.
 type pins struct {
-	dir                    string // "": they are not pinned
-	unpinned               string // why not
+	space                  *os.File // the namespace
+	inode                  uint32   // its number
+	home                   *home    // nil: nothing is pinned
+	unpinned               string   // why not
+	mounted                string   // what to say of the filesystem
+	program                *ebpf.Program
 	link                   link.Link
 	refused, ports, served *ebpf.Map
+	// outdated: the link still has a program and maps of another version, or whose pins are lost. They refuse until ours know
+	// what to refuse.
+	outdated bool
 }
 
-// mapSpecs are the maps, by the name of their pin. Another layout would have other names.
-func mapSpecs() map[string]*ebpf.MapSpec {
+// objects are what is pinned, by name: the maps first, so that a link that is found has its maps. Another layout of a map
+// would have another name.
+func (p *pins) objects() []object {
+	return []object{{"refused1", p.refused}, {"ports1", p.ports}, {"served1", p.served}, {"link", p.link}}
+}
+
+type object struct {
+	name string
+	of   interface {
+		Pin(path string) error
+		Unpin() error
+	}
+}
+
+// mapFields are the maps with what they must be.
+func (p *pins) mapFields() []mapField {
 	spec := func(name string, key, value uint32) *ebpf.MapSpec {
 		return &ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: key, ValueSize: value, MaxEntries: lookupLimit, Flags: unix.BPF_F_NO_PREALLOC}
 	}
-	return map[string]*ebpf.MapSpec{"refused1": spec("regent_refused", 16, 16), "ports1": spec("regent_ports", 24, 16), "served1": spec("regent_served", 16, 8)}
+	return []mapField{
+		{"refused1", spec("regent_refused", 16, 16), &p.refused},
+		{"ports1", spec("regent_ports", 24, 16), &p.ports},
+		{"served1", spec("regent_served", 16, 8), &p.served},
+	}
 }
 
-// openPins attaches the program to the network namespace of the calling thread, with the maps that an earlier process left, if
-// there are any.
-func openPins(table string) (_ *pins, adopted bool, err error) {
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, false, fmt.Errorf("raise the limit of locked memory: %w (needs CAP_SYS_RESOURCE)", err)
+type mapField struct {
+	name string
+	spec *ebpf.MapSpec
+	to   **ebpf.Map
+}
+
+// openPins attaches the program to the network namespace of the calling thread, or takes over what an earlier process left
+// there; taken says which.
+func openPins(ctx context.Context, table string) (_ *pins, taken string, err error) {
+	if err := mayLookup(); err != nil {
+		return nil, "", err
 	}
-	ns, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return nil, false, err
-	}
-	defer ns.Close()
 	p := &pins{}
-	if p.dir, err = pinDirectory(table); err != nil {
-		p.dir, p.unpinned = "", err.Error()
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
 		}
-		if err != nil && p.dir != "" && !adopted {
-			_ = unpin(p.dir) // nothing in it is of use
-		}
 	}()
-	if p.dir != "" {
-		sweepPins()
-		adopted = p.adopt()
-	}
-	if !adopted {
-		if err := p.make(); err != nil {
-			return nil, false, err
-		}
-	}
-	program, err := ebpf.NewProgram(lookupProgram(p.refused, p.ports, p.served))
-	if err != nil {
-		return nil, false, fmt.Errorf("load the program for sk_lookup: %w (needs Linux 5.9, CAP_BPF and CAP_NET_ADMIN)", err)
-	}
-	defer program.Close()
-	if adopted {
-		if err := p.link.Update(program); err != nil {
-			return nil, false, fmt.Errorf("replace the program for sk_lookup: %w", err)
-		}
-		return p, true, nil
-	}
-	if p.link, err = link.AttachNetNs(int(ns.Fd()), program); err != nil {
-		return nil, false, fmt.Errorf("attach the program for sk_lookup: %w (needs Linux 5.9 and CAP_NET_ADMIN)", err)
-	}
-	if p.dir == "" {
-		return p, false, nil
-	}
-	return p, false, p.pin()
-}
-
-// pinDirectory is where the objects of the calling thread's network namespace are pinned.
-func pinDirectory(table string) (string, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(bpffs, &s); err != nil {
-		return "", err
-	}
-	if s.Type != unix.BPF_FS_MAGIC {
-		if err := unix.Mount("bpf", bpffs, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
-			return "", fmt.Errorf("mount %s: %w", bpffs, err)
-		}
+	if p.space, err = os.Open(threadSpace); err != nil {
+		return nil, "", err
 	}
 	var ns unix.Stat_t
-	if err := unix.Stat("/proc/thread-self/ns/net", &ns); err != nil {
+	if err := unix.Fstat(int(p.space.Fd()), &ns); err != nil {
+		return nil, "", fmt.Errorf("look at %s: %w", threadSpace, err)
+	}
+	p.inode = uint32(ns.Ino) //nolint:gosec // the kernel numbers them so
+	if err := p.settle(ctx, table); err != nil {
+		return nil, "", err
+	}
+	taken, err = p.begin()
+	return p, taken, err
+}
+
+// settle takes the home. Where none can be had, all goes without.
+func (p *pins) settle(ctx context.Context, table string) error {
+	dir, err := homeDirectory(table)
+	if err != nil {
+		return err
+	}
+	did, err := mountPins()
+	if err == nil {
+		p.home, err = makeHome(ctx, dir)
+	}
+	switch {
+	case passing(err) || ctx.Err() != nil:
+		return err
+	case err != nil:
+		p.unpinned = err.Error()
+		return nil
+	case did:
+		p.mounted = ", which was mounted for it and ends with this process's mount namespace, if that is not the host's"
+	}
+	sweepHomes(dir)
+	return nil
+}
+
+// begin takes over what is pinned, or begins anew.
+func (p *pins) begin() (taken string, err error) {
+	adopted := false
+	if p.home != nil {
+		if adopted, err = p.adopt(); err != nil {
+			return "", err
+		}
+	}
+	if p.refused == nil {
+		for _, f := range p.mapFields() {
+			err := withMemory(func() (err error) {
+				*f.to, err = ebpf.NewMap(f.spec)
+				return err
+			})
+			if err != nil {
+				return "", fmt.Errorf("make the maps for sk_lookup: %w (needs CAP_BPF)", err)
+			}
+		}
+	}
+	if p.program, err = loadProgram(lookupProgram(p.refused, p.ports, p.served)); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(bpffs, "regent", fmt.Sprintf("%s-%d", table, ns.Ino))
-	return dir, os.MkdirAll(dir, 0o700)
+	switch {
+	case p.outdated:
+		return "adopted, maps of another version are in force until what is refused is set anew", nil
+	case adopted:
+		if err := p.link.Update(p.program); err != nil {
+			return "", fmt.Errorf("replace the program for sk_lookup: %w", err)
+		}
+		return "adopted", nil
+	}
+	if err := p.attach(); err != nil {
+		return "", err
+	}
+	return "new", p.pin()
 }
 
-// adopt opens what is pinned. A number of a namespace is used again when that is gone; then the link is of none.
-func (p *pins) adopt() bool {
-	l, err := link.LoadPinnedLink(filepath.Join(p.dir, "link"), nil)
+// attach attaches the program in place of a link that is detached.
+func (p *pins) attach() error {
+	l, err := link.AttachNetNs(int(p.space.Fd()), p.program)
 	if err != nil {
-		return false
+		return fmt.Errorf("attach the program for sk_lookup: %w (needs Linux 5.9 and CAP_NET_ADMIN)", err)
+	}
+	if p.link != nil {
+		_ = p.link.Close() // it does nothing any more
 	}
 	p.link = l
-	if detached(l) || p.open(func(name string, _ *ebpf.MapSpec) (*ebpf.Map, error) {
-		return ebpf.LoadPinnedMap(filepath.Join(p.dir, name), nil)
-	}) != nil {
-		_ = p.close()
-		p.link, p.refused, p.ports, p.served = nil, nil, nil, nil
-		_ = unpin(p.dir)
-		return false
-	}
-	return true
-}
-
-// detached says whether a link's namespace is gone.
-func detached(l link.Link) bool {
-	info, err := l.Info()
-	if err != nil || info.NetNs() == nil {
-		return true
-	}
-	return info.NetNs().NetnsInode == 0
-}
-
-// make makes empty maps.
-func (p *pins) make() error {
-	err := p.open(func(_ string, s *ebpf.MapSpec) (*ebpf.Map, error) { return ebpf.NewMap(s) })
-	if err != nil {
-		return fmt.Errorf("make the maps for sk_lookup: %w (needs CAP_BPF)", err)
-	}
 	return nil
 }
 
-func (p *pins) open(open func(string, *ebpf.MapSpec) (*ebpf.Map, error)) error {
-	fields := map[string]**ebpf.Map{"refused1": &p.refused, "ports1": &p.ports, "served1": &p.served}
-	for name, spec := range mapSpecs() {
-		m, err := open(name, spec)
-		if err != nil {
-			return err
-		}
-		*fields[name] = m
-		if m.KeySize() != spec.KeySize || m.ValueSize() != spec.ValueSize {
-			return fmt.Errorf("map %s is not ours", name)
-		}
-	}
-	return nil
-}
-
-// pin lets the objects outlive this process: maps first, so that a link that is found has its maps.
-func (p *pins) pin() error {
-	if err := unpin(p.dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return err
-	}
-	for name, m := range map[string]*ebpf.Map{"refused1": p.refused, "ports1": p.ports, "served1": p.served} {
-		if err := m.Pin(filepath.Join(p.dir, name)); err != nil {
-			return fmt.Errorf("pin %s: %w", name, err)
-		}
-	}
-	if err := p.link.Pin(filepath.Join(p.dir, "link")); err != nil {
-		return fmt.Errorf("pin the program for sk_lookup: %w", err)
-	}
-	return nil
-}
-
-// unpin removes the pins of a directory, and the directory.
-func unpin(dir string) error {
-	entries, err := os.ReadDir(dir)
+// adopt opens what is pinned, if it is of this namespace: its number may be that of one that is gone. Maps that are not
+// ours are left to their program.
+func (p *pins) adopt() (bool, error) {
+	l, err := link.LoadPinnedLink(p.home.path("link"), nil)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, p.home.empty()
 	}
-	errs := []error{err}
-	for _, e := range entries {
-		errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
-	}
-	return errors.Join(append(errs, os.Remove(dir))...)
-}
-
-// sweepPins removes what belongs to namespaces that are gone.
-func sweepPins() {
-	dirs, err := filepath.Glob(filepath.Join(bpffs, "regent", "*-*"))
 	if err != nil {
-		return
+		return false, fmt.Errorf("open what an earlier process left: %w", err)
 	}
-	for _, dir := range dirs {
-		l, err := link.LoadPinnedLink(filepath.Join(dir, "link"), nil)
-		if err != nil {
-			continue // it is just being made, or not ours
-		}
-		if detached(l) {
-			_ = unpin(dir)
-		}
-		_ = l.Close()
+	if attachedTo(l) != p.inode {
+		return false, errors.Join(l.Close(), p.home.empty())
 	}
+	p.link = l
+	fields := p.mapFields()
+	for _, f := range fields {
+		m, err := ebpf.LoadPinnedMap(p.home.path(f.name), nil)
+		switch {
+		case err == nil:
+			*f.to = m
+			p.outdated = p.outdated || f.spec.Compatible(m) != nil
+		case errors.Is(err, fs.ErrNotExist):
+			p.outdated = true
+		default:
+			return false, fmt.Errorf("open what an earlier process left: %w", err)
+		}
+	}
+	if !p.outdated {
+		return true, nil
+	}
+	for _, f := range fields {
+		if *f.to != nil {
+			_ = (*f.to).Close() // pinned, and its program has it
+		}
+		*f.to = nil
+	}
+	return true, nil
 }
 
-// remove detaches the program and removes all pins.
+// remove detaches the program and removes all pins. A link whose pins are removed would end some time later only.
 func (p *pins) remove() error {
-	if p.dir == "" {
-		return nil
+	err := p.link.Detach()
+	if p.home != nil {
+		err = errors.Join(err, p.home.remove())
 	}
-	return unpin(p.dir)
+	return err
 }
 
 // close lets go of the objects. Those that are not pinned end.
@@ -220,27 +215,19 @@ func (p *pins) close() error {
 	if p.link != nil {
 		errs = append(errs, p.link.Close())
 	}
-	for _, m := range []*ebpf.Map{p.refused, p.ports, p.served} {
-		if m != nil {
-			errs = append(errs, m.Close())
+	if p.program != nil {
+		errs = append(errs, p.program.Close())
+	}
+	for _, f := range p.mapFields() {
+		if *f.to != nil {
+			errs = append(errs, (*f.to).Close())
 		}
 	}
+	if p.space != nil {
+		errs = append(errs, p.space.Close())
+	}
+	if p.home != nil {
+		errs = append(errs, p.home.close())
+	}
 	return errors.Join(errs...)
-}
-
-// liftLookup makes everything refused again that a dead process served in the calling thread's network namespace.
-func liftLookup(table string) error {
-	var s unix.Statfs_t
-	var ns unix.Stat_t
-	if unix.Statfs(bpffs, &s) != nil || s.Type != unix.BPF_FS_MAGIC || unix.Stat("/proc/thread-self/ns/net", &ns) != nil {
-		return nil // nothing can be pinned
-	}
-	m, err := ebpf.LoadPinnedMap(filepath.Join(bpffs, "regent", fmt.Sprintf("%s-%d", table, ns.Ino), "served1"), nil)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(emptyServed(m), m.Close())
 }

@@ -3,6 +3,9 @@
 package responder
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
@@ -22,6 +25,15 @@ const (
 	lookupDrop = 0
 	lookupPass = 1
 )
+
+// passProgram leaves everything as it is. It only shows whether such a program can be loaded.
+func passProgram() *ebpf.ProgramSpec {
+	return lookupSpec("regent_may", asm.Instructions{asm.Mov.Imm(asm.R0, lookupPass), asm.Return()})
+}
+
+func lookupSpec(name string, p asm.Instructions) *ebpf.ProgramSpec {
+	return &ebpf.ProgramSpec{Name: name, Type: ebpf.SkLookup, AttachType: ebpf.AttachSkLookup, License: "Dual BSD/GPL", Instructions: p}
+}
 
 // lookupProgram is: served now? pass. Refused as a whole, or by its port? Count it, and say that there is no socket. Else pass.
 // On its stack it has a lookupPort, which begins with the address.
@@ -87,7 +99,44 @@ func lookupProgram(refused, ports, served *ebpf.Map) *ebpf.ProgramSpec {
 		asm.Mov.Imm(asm.R0, lookupPass).WithSymbol("pass"),
 		asm.Return(),
 	)
-	return &ebpf.ProgramSpec{
-		Name: "regent_refuse", Type: ebpf.SkLookup, AttachType: ebpf.AttachSkLookup, License: "Dual BSD/GPL", Instructions: p,
+	return lookupSpec("regent_refuse", p)
+}
+
+// mayLookup reports why the kernel would not take such a program, before anything is touched.
+func mayLookup() error {
+	program, err := loadProgram(passProgram())
+	if err != nil {
+		return err
 	}
+	return program.Close()
+}
+
+// loadProgram loads a program.
+func loadProgram(spec *ebpf.ProgramSpec) (program *ebpf.Program, err error) {
+	err = withMemory(func() error {
+		program, err = ebpf.NewProgram(spec)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the program for sk_lookup: %w (needs Linux 5.9, CAP_BPF and CAP_NET_ADMIN)", err)
+	}
+	return program, nil
+}
+
+// withMemory repeats f with more memory to lock: before Linux 5.11 BPF objects count against that limit, and the kernel says
+// EPERM as for missing rights.
+func withMemory(f func() error) error {
+	err := f()
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	var before unix.Rlimit
+	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if unix.Prlimit(0, unix.RLIMIT_MEMLOCK, &unlimited, &before) != nil {
+		return err
+	}
+	if err = f(); err != nil {
+		_ = unix.Prlimit(0, unix.RLIMIT_MEMLOCK, &before, nil) // to lower it again is always allowed
+	}
+	return err
 }

@@ -234,14 +234,18 @@ func whole(addrs ...netip.Addr) []Target {
 // Wildcard listeners of the standby are in the way; remote and local clients are refused in both families, at once, and
 // the standby's own addresses go on to answer.
 func TestWholeAddressIsRefusedInSpiteOfWildcardListeners(t *testing.T) {
+	byEach(t, wholeAddressIsRefused)
+}
+
+func wholeAddressIsRefused(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
 	for _, n := range []*netlab.Node{s.client, s.standby} {
 		s.expect(n, "tcp", vip4, 5000, "answered")
 		s.expect(n, "tcp", vip6, 5000, "answered")
 	}
-	r := s.open(Options{})
-	if r.Mechanism() != "nftables" {
+	r := s.open(o)
+	if lookup := r.Mechanism() == "sk_lookup"; lookup != o.Lookup {
 		t.Fatalf("mechanism %s: %s", r.Mechanism(), r.Detail())
 	}
 	s.must(r.SetRefused(whole(vip4, vip6)))
@@ -258,11 +262,13 @@ func TestWholeAddressIsRefusedInSpiteOfWildcardListeners(t *testing.T) {
 }
 
 // Only the listed ports are refused; everything else at the address is the host's.
-func TestPortFormLeavesTheRestOfTheAddressAlone(t *testing.T) {
+func TestPortFormLeavesTheRestOfTheAddressAlone(t *testing.T) { byEach(t, portFormLeavesTheRest) }
+
+func portFormLeavesTheRest(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
 	s.wildcards("5001")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused([]Target{
 		{Address: vip4, Ports: []Port{{TCP, 5000}, {UDP, 5001}}},
 		{Address: vip6, Ports: []Port{{TCP, 5000}, {UDP, 5001}}},
@@ -282,10 +288,12 @@ func TestPortFormLeavesTheRestOfTheAddressAlone(t *testing.T) {
 }
 
 // A datagram larger than the link comes in fragments, whose checksum reject cannot verify.
-func TestFragmentedDatagramIsAnswered(t *testing.T) {
+func TestFragmentedDatagramIsAnswered(t *testing.T) { byEach(t, fragmentedDatagramIsAnswered) }
+
+func fragmentedDatagramIsAnswered(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused(whole(vip4, vip6)))
 	for _, n := range []*netlab.Node{s.client, s.standby} {
 		for _, a := range []netip.Addr{vip4, vip6} {
@@ -426,12 +434,14 @@ func TestForwardedTrafficIsNotTouched(t *testing.T) {
 
 // The address itself stays alive: echo requests and neighbour discovery are the kernel's, also for a link-local
 // address, and a client on the host is refused at that one too.
-func TestRefusedAddressIsStillANeighbour(t *testing.T) {
+func TestRefusedAddressIsStillANeighbour(t *testing.T) { byEach(t, refusedAddressIsStillANeighbour) }
+
+func refusedAddressIsStillANeighbour(t *testing.T, o Options) {
 	s := newSite(t)
 	link6 := netip.MustParseAddr("fe80::1:100")
 	s.hold(link6)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused(whole(vip4, vip6, link6)))
 	s.must(echo(s.client, vip4))
 	s.must(echo(s.client, vip6))

@@ -26,11 +26,12 @@ type Options struct {
 	Speaker Speaker
 	// Plain keeps from owning the table even where the kernel could: others may then change it, and it is watched.
 	Plain bool
-	// Lookup keeps from using nftables, Kernel from using sk_lookup as well.
+	// Lookup keeps from using nftables, Kernel from using sk_lookup as well. A table that is there stays.
 	Lookup, Kernel bool
 	// KeepServing adopts what an earlier process served; by default its addresses are refused again.
 	KeepServing bool
-	// CheckInterval is the time between two looks for listeners in mechanism kernel; 2 s if zero.
+	// CheckInterval is the time between two looks for listeners in mechanism kernel, and between two looks whether the
+	// program is in force in mechanism sk_lookup; 2 s if zero.
 	CheckInterval time.Duration
 	// Notify is told of what happens by itself. It is called from one goroutine and must not call the Responder.
 	Notify func(Event)
@@ -43,6 +44,8 @@ type Responder struct {
 	calls  chan func()
 	closed chan struct{} // closed when Close begins to wait
 	ended  chan struct{} // closed when the goroutine is gone
+	// supersede removes what an earlier process left of another mechanism, once this one refuses; nil: nothing.
+	supersede func()
 }
 
 // Open finds out how this kernel lets us refuse and makes or adopts the table. It works in the network namespace of the
@@ -71,11 +74,27 @@ func Open(ctx context.Context, o Options) (*Responder, error) {
 		notify: o.Notify, mech: m,
 		calls: make(chan func()), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
+	if name != lookupName {
+		r.supersede = superseding(o)
+	}
 	go r.run()
 	return r, nil
 }
 
 var errAsked = errors.New("it was asked for")
+
+// superseding returns what removes a program for sk_lookup that an earlier process left, or nil.
+func superseding(o Options) func() {
+	remove := leftLookup(o.Table)
+	if remove == nil {
+		return nil
+	}
+	return func() {
+		if err := remove(context.Background()); err != nil {
+			o.Logger.Warn("an earlier process refuses by sk_lookup, and goes on to", "error", err)
+		}
+	}
+}
 
 // choose returns the best mechanism that works here.
 func choose(ctx context.Context, o Options) (mechanism, error) {
@@ -92,9 +111,12 @@ func choose(ctx context.Context, o Options) (mechanism, error) {
 		why = err
 	}
 	if !o.Kernel {
-		l, err := openLookup(o, why)
+		l, err := openLookup(ctx, o, why)
 		if err == nil {
 			return l, nil
+		}
+		if passing(err) || ctx.Err() != nil {
+			return nil, err // as with the table
 		}
 		if o.Lookup {
 			why = err
@@ -189,7 +211,14 @@ func (r *Responder) SetRefused(ts []Target) error {
 	if err != nil {
 		return err
 	}
-	return r.do(func() error { return r.mech.refuse(want) })
+	return r.do(func() error {
+		err := r.mech.refuse(want)
+		if err == nil && r.supersede != nil {
+			r.supersede()
+			r.supersede = nil
+		}
+		return err
+	})
 }
 
 // Serve lifts the refusal of addresses: for ttl, after which the kernel refuses again by itself, or until withdrawn if ttl

@@ -14,10 +14,12 @@ import (
 )
 
 // Thousands of addresses go in and out in one transaction each.
-func TestThousandsOfAddressesInOneTransaction(t *testing.T) {
+func TestThousandsOfAddressesInOneTransaction(t *testing.T) { byEach(t, thousandsOfAddresses) }
+
+func thousandsOfAddresses(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	many := append(append(whole(vip4, vip6), manyTargets(4000, false)...), manyTargets(4000, true)...)
 	start := time.Now()
 	s.must(r.SetRefused(many))
@@ -31,7 +33,7 @@ func TestThousandsOfAddressesInOneTransaction(t *testing.T) {
 		t.Errorf("want %d addresses, the kernel has %d", len(many), len(counts))
 	}
 	s.must(r.Close(false))
-	r = s.open(Options{})
+	r = s.open(o)
 	s.expect(s.client, "tcp", vip6, 5000, "refused")
 	s.must(r.SetRefused(whole(vip4)))
 	s.expect(s.client, "tcp", vip6, 5000, "answered")

@@ -26,10 +26,12 @@ func (s *site) await(addr netip.Addr, want string, limit time.Duration) {
 	}
 }
 
-func TestServingLiftsTheRefusalUntilWithdrawn(t *testing.T) {
+func TestServingLiftsTheRefusalUntilWithdrawn(t *testing.T) { byEach(t, servingLiftsTheRefusal) }
+
+func servingLiftsTheRefusal(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused(whole(vip4, vip6)))
 	s.must(r.Serve([]netip.Addr{vip4}, 0))
 	s.expect(s.client, "tcp", vip4, 5000, "answered")
@@ -45,10 +47,12 @@ func TestServingLiftsTheRefusalUntilWithdrawn(t *testing.T) {
 }
 
 // What an arbiter grants for a time lapses in the kernel, and a renewal before that carries it on.
-func TestServingLapsesUnlessRenewed(t *testing.T) {
+func TestServingLapsesUnlessRenewed(t *testing.T) { byEach(t, servingLapses) }
+
+func servingLapses(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused(whole(vip4)))
 	const grant = 700 * time.Millisecond
 	start := time.Now()
@@ -70,10 +74,12 @@ func TestServingLapsesUnlessRenewed(t *testing.T) {
 	s.await(vip4, "refused", 5*time.Second)
 }
 
-func TestChangesTouchOnlyWhatChanges(t *testing.T) {
+func TestChangesTouchOnlyWhatChanges(t *testing.T) { byEach(t, changesTouchOnlyWhatChanges) }
+
+func changesTouchOnlyWhatChanges(t *testing.T, o Options) {
 	s := newSite(t)
 	s.wildcards("5000")
-	r := s.open(Options{})
+	r := s.open(o)
 	s.must(r.SetRefused(whole(vip4)))
 	s.expect(s.client, "tcp", vip4, 5000, "refused")
 	s.expect(s.client, "tcp", vip6, 5000, "answered")
@@ -101,9 +107,11 @@ func TestChangesTouchOnlyWhatChanges(t *testing.T) {
 	}
 }
 
-func TestUnusableArgumentsAreRefused(t *testing.T) {
+func TestUnusableArgumentsAreRefused(t *testing.T) { byEach(t, unusableArgumentsAreRefused) }
+
+func unusableArgumentsAreRefused(t *testing.T, o Options) {
 	s := newSite(t)
-	r := s.open(Options{})
+	r := s.open(o)
 	if err := r.Serve([]netip.Addr{vip4}, -time.Second); err == nil {
 		t.Error("serving for a negative time is no error")
 	}

@@ -66,12 +66,12 @@ func patiently(ctx context.Context, f func() error) error {
 	}
 }
 
-// passing reports whether the error may be gone in a moment: the table is owned by a process that is just ending, or
+// passing reports whether the error may be gone in a moment: the table, or what is pinned, is owned by a process that is just ending, or
 // appeared or vanished between looking and changing.
 func passing(err error) bool {
 	var e *opError
 	if !errors.As(err, &e) {
-		return false
+		return errors.Is(err, errHeld)
 	}
 	switch {
 	case errors.Is(e.err, unix.EPERM):
