@@ -43,7 +43,7 @@ func homeDirectory(table string) (string, error) {
 // mounted reports whether the bpf filesystem is where it should be.
 func mounted() bool {
 	var s unix.Statfs_t
-	return unix.Statfs(bpffs, &s) == nil && s.Type == unix.BPF_FS_MAGIC
+	return unix.Statfs(bpffs, &s) == nil && uint32(s.Type) == unix.BPF_FS_MAGIC //nolint:gosec // a word on every machine
 }
 
 // mountPins mounts the bpf filesystem where it is missing; did says that it was.
