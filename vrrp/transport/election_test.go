@@ -78,6 +78,7 @@ func TestTwoNodesElectOneAndHandOverOnTheWire(t *testing.T) {
 			must(t, a.loop.Detach(1, vrrp.ReasonShutdown))
 			b.awaitState(1, vrrp.Active)
 			eventually(t, "b sends", func() bool { return b.loop.Stats().Sent >= 2 })
+			eventually(t, "b tells of it", func() bool { return b.entered(1, vrrp.Active) > 0 }) // by another goroutine
 			if n := b.entered(1, vrrp.Active); n != 1 {
 				t.Errorf("b became active %d times, want once", n)
 			}
