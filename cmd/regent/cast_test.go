@@ -282,11 +282,7 @@ func ask1(from *netlab.Node, address string) string {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return "refused"
 	case err != nil:
-		var n net.Error
-		if errors.As(err, &n) && n.Timeout() {
-			return "silence"
-		}
-		return err.Error()
+		return silence(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // a TCP connection has deadlines
@@ -294,10 +290,19 @@ func ask1(from *netlab.Node, address string) string {
 	switch {
 	case errors.Is(err, unix.ECONNRESET):
 		return "refused"
-	case err != nil:
-		return err.Error()
+	case err != nil: // the node can go between the handshake and its word
+		return silence(err)
 	}
 	return strings.TrimSpace(line)
+}
+
+// silence names an error in which nobody answered.
+func silence(err error) string {
+	var n net.Error
+	if errors.As(err, &n) && n.Timeout() {
+		return "silence"
+	}
+	return err.Error()
 }
 
 // answers waits until the client gets an answer at the service's address.
