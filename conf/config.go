@@ -16,6 +16,10 @@ type Config struct {
 	StateDir string
 	RunDir   string
 
+	// StartDelay and BootDelay: nothing is decided for so long after the start, and after that of the system.
+	StartDelay time.Duration
+	BootDelay  time.Duration
+
 	Log      Log
 	Status   Status
 	Alerts   Alerts
@@ -24,6 +28,14 @@ type Config struct {
 	Nodes    map[string]Node // nil: the file names no nodes
 	Policy   Policy
 	Services []Service // in the order of the file
+
+	SyncGroups []SyncGroup
+	Mail       *Mail // nil: no mail about changes of state
+
+	// Lines in iproute2's words, of what is there as long as the daemon runs.
+	StaticAddresses []string
+	StaticRoutes    []string
+	StaticRules     []string
 }
 
 // LogFormat is the form of the log.
@@ -57,8 +69,39 @@ type Log struct {
 
 // Notify says how programs are told of changes of state.
 type Notify struct {
-	FIFO string // "": none
-	User string // who runs the programs of services that name nobody; "": the daemon's own user
+	FIFO       string   // "": none
+	FIFOUser   string   // USER or USER:GROUP that owns the FIFO; "": User
+	FIFOScript []string // is run all the time, with the FIFO's path as further argument; nil: none
+	User       string   // who runs the programs of services that name nobody; "": the daemon's own user
+
+	Insecure        bool // programs are run although others could change them
+	PriorityChanges bool // the FIFO tells of changes of priority, too
+	StatesOnReload  bool // the FIFO tells each state again after a reload
+
+	Start, Stop  []string // run before everything and after everything; nil: none
+	StartTimeout time.Duration
+	StopTimeout  time.Duration
+}
+
+// Mail is how changes of state are told by mail, in keepalived's words.
+type Mail struct {
+	Server   string // host:port
+	From     string
+	To       []string
+	RouterID string // in the subject
+	Helo     string // "": the host's name
+	Timeout  time.Duration
+	Faults   bool // tell of faults, too
+}
+
+// SyncGroup is services that are Active together or not at all.
+type SyncGroup struct {
+	Name     string
+	Services []string
+	Weights  bool // weights of the members' checks count
+	Mail     bool
+	Checks   []HealthCheck // of all members
+	Notify   *Programs     // nil: none
 }
 
 // Compat is a foreign tool whose metric names are served too.

@@ -3,6 +3,7 @@
 package conf
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ check = [{ tcp = "a:1" }]
 		{"standbys", byPolicy, "check", "standbys = [\"db0\"]\ncheck", InPlace, []string{"standbys"}, nil},
 		{"a check", byPolicy, "a:1", "a:2", InPlace, []string{"check"}, nil},
 		{"form", byHand, "priority = 100", "owner = \"db1\"", InPlace, []string{
-			"priority", "preempt", "owner", "takeover", "serve_at", "failback", "failback_delay",
+			"on_fault", "priority", "preempt", "owner", "takeover", "serve_at", "failback", "failback_delay",
 			"failure_threshold", "failure_window", "on_no_candidate",
 		}, nil},
 		{"a node before this one", byPolicy, "[nodes.db0]\n", "", Unchanged, nil, []string{"nodes"}},
@@ -177,6 +178,18 @@ func change(v reflect.Value) {
 	case reflect.Uint8:
 		v.SetUint(v.Uint() ^ 1)
 	default: // also structs with unexported fields: an address, a secret
+		switch zero := v.Interface().(type) {
+		case netip.Addr:
+			if !zero.IsValid() {
+				v.Set(reflect.ValueOf(netip.IPv6LinkLocalAllNodes()))
+				return
+			}
+		case map[netip.Addr]string:
+			if zero == nil {
+				v.Set(reflect.ValueOf(map[netip.Addr]string{netip.IPv6Unspecified(): "label x"}))
+				return
+			}
+		}
 		if v.IsZero() {
 			panic("conf: nothing to take away from " + v.Type().String())
 		}

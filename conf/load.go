@@ -33,6 +33,8 @@ type Options struct {
 	Template func(text string) error
 	// Alerts judges where alerts go; nil: all is good.
 	Alerts func(Alerts) error
+	// Address, Route and Rule judge lines in iproute2's words, an address without its options left out; nil: all are good.
+	Address, Route, Rule func(line string) error
 }
 
 // Load reads a configuration file. The configuration is nil if a diagnostic is an error.

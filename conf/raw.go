@@ -7,10 +7,19 @@ import "fmt"
 // The raw structs are the one list of known keys: tag toml is the key, tag eg a good value for it.
 
 type rawConfig struct {
-	Node     scalar[string]     `toml:"node" eg:"\"db1\""`
-	Realtime scalar[bool]       `toml:"realtime" eg:"true"`
-	StateDir scalar[string]     `toml:"state_dir" eg:"\"/var/lib/regent\""`
-	RunDir   scalar[string]     `toml:"run_dir" eg:"\"/run/regent\""`
+	Node     scalar[string] `toml:"node" eg:"\"db1\""`
+	Realtime scalar[bool]   `toml:"realtime" eg:"true"`
+	StateDir scalar[string] `toml:"state_dir" eg:"\"/var/lib/regent\""`
+	RunDir   scalar[string] `toml:"run_dir" eg:"\"/run/regent\""`
+
+	StartDelay      duration             `toml:"start_delay" eg:"\"10s\""`
+	BootDelay       duration             `toml:"boot_delay" eg:"\"60s\""`
+	StaticAddresses list                 `toml:"static_addresses" eg:"[\"10.0.0.200/32 dev lo\"]"`
+	StaticRoutes    list                 `toml:"static_routes" eg:"[\"10.1.0.0/16 via 10.0.0.1 dev eth0\"]"`
+	StaticRules     list                 `toml:"static_rules" eg:"[\"from 10.1.0.0/16 table 100\"]"`
+	Mail            table[rawMail]       `toml:"mail" eg:"{ server = \"127.0.0.1:25\", from = \"regent@example.org\", to = [\"ops@example.org\"] }"`
+	SyncGroups      tables[rawSyncGroup] `toml:"sync_group" eg:"[[sync_group]]"`
+
 	Log      table[rawLog]      `toml:"log" eg:"[log]"`
 	Status   table[rawStatus]   `toml:"status" eg:"[status]"`
 	Alerts   table[rawAlerts]   `toml:"alerts" eg:"[alerts]"`
@@ -22,8 +31,43 @@ type rawConfig struct {
 }
 
 type rawNotify struct {
-	FIFO scalar[string] `toml:"fifo" eg:"\"/run/regent/notify\""`
-	User scalar[string] `toml:"user" eg:"\"nobody\""`
+	FIFO            scalar[string] `toml:"fifo" eg:"\"/run/regent/notify\""`
+	FIFOUser        scalar[string] `toml:"fifo_user" eg:"\"nobody\""`
+	FIFOScript      list           `toml:"fifo_script" eg:"[\"/usr/local/bin/read-states\"]"`
+	User            scalar[string] `toml:"user" eg:"\"nobody\""`
+	ScriptSecurity  scalar[bool]   `toml:"script_security" eg:"true"`
+	PriorityChanges scalar[bool]   `toml:"priority_changes" eg:"true"`
+	StatesOnReload  scalar[bool]   `toml:"states_on_reload" eg:"true"`
+	Start           list           `toml:"start" eg:"[\"/usr/local/bin/before\"]"`
+	StartTimeout    duration       `toml:"start_timeout" eg:"\"10s\""`
+	Stop            list           `toml:"stop" eg:"[\"/usr/local/bin/after\"]"`
+	StopTimeout     duration       `toml:"stop_timeout" eg:"\"10s\""`
+}
+
+type rawMail struct {
+	Server   scalar[string] `toml:"server" eg:"\"127.0.0.1:25\""`
+	From     scalar[string] `toml:"from" eg:"\"regent@example.org\""`
+	To       list           `toml:"to" eg:"[\"ops@example.org\"]"`
+	RouterID scalar[string] `toml:"router_id" eg:"\"db1\""`
+	Helo     scalar[string] `toml:"helo" eg:"\"db1.example.org\""`
+	Timeout  duration       `toml:"timeout" eg:"\"30s\""`
+	Faults   scalar[bool]   `toml:"faults" eg:"true"`
+}
+
+type rawSyncGroup struct {
+	Name     scalar[string]     `toml:"name" eg:"\"gateway\""`
+	Services list               `toml:"services" eg:"[\"inside\", \"outside\"]"`
+	Weights  scalar[bool]       `toml:"weights" eg:"true"`
+	Mail     scalar[bool]       `toml:"mail" eg:"true"`
+	Checks   tables[rawCheck]   `toml:"check" eg:"[[sync_group.check]]"`
+	Notify   table[rawPrograms] `toml:"notify" eg:"[sync_group.notify]"`
+}
+
+func (rawSyncGroup) label(data map[string]any, i int) string {
+	if name, ok := data["name"].(string); ok && name != "" {
+		return fmt.Sprintf("sync_group %q", name)
+	}
+	return fmt.Sprintf("sync_group number %d", i+1)
 }
 
 type rawLog struct {
@@ -116,12 +160,35 @@ type rawService struct {
 	Source         scalar[string]     `toml:"source" eg:"\"10.0.0.11\""`
 	UnicastPeers   list               `toml:"unicast_peers" eg:"[\"10.0.0.12\"]"`
 	VMAC           scalar[bool]       `toml:"vmac" eg:"true"`
+	VMACName       scalar[string]     `toml:"vmac_name" eg:"\"vrrp.51\""`
+	VMACAddress    scalar[string]     `toml:"vmac_address" eg:"\"02:00:00:00:00:51\""`
+	VMACBase       scalar[bool]       `toml:"vmac_transmit_base" eg:"true"`
 	Authentication table[rawAuth]     `toml:"authentication" eg:"{ type = \"PASS\", password_file = \"/etc/regent/orders.secret\" }"`
 	GARP           table[rawGARP]     `toml:"garp" eg:"{ repeat = 5, delay = \"5s\" }"`
 	Checks         tables[rawCheck]   `toml:"check" eg:"[[service.check]]"`
 	Control        table[rawControl]  `toml:"control" eg:"[service.control]"`
 	Respond        rawRespond         `toml:"respond" eg:"[service.respond]"`
 	Notify         table[rawPrograms] `toml:"notify" eg:"[service.notify]"`
+
+	Excluded           list           `toml:"excluded_addresses" eg:"[\"10.0.1.101/24 dev eth1\"]"`
+	Routes             list           `toml:"routes" eg:"[\"default via 10.0.0.1 dev eth0\"]"`
+	Rules              list           `toml:"rules" eg:"[\"from 10.0.0.101 table 100\"]"`
+	InitialState       scalar[string] `toml:"initial_state" eg:"\"active\""`
+	OnFault            scalar[string] `toml:"on_fault" eg:"\"refuse\""`
+	TrackInterface     scalar[bool]   `toml:"track_interface" eg:"true"`
+	Accept             scalar[bool]   `toml:"accept" eg:"true"`
+	DownTimerAdverts   scalar[int64]  `toml:"down_timer_adverts" eg:"3"`
+	LowerPrioNoAdvert  scalar[bool]   `toml:"lower_prio_no_advert" eg:"true"`
+	OwnerIgnoreAdverts scalar[bool]   `toml:"owner_ignore_adverts" eg:"true"`
+	CheckAddresses     scalar[bool]   `toml:"check_addresses" eg:"true"`
+	Group              scalar[string] `toml:"multicast_group" eg:"\"224.0.0.18\""`
+	TTL                scalar[int64]  `toml:"ttl" eg:"255"`
+	MinTTL             scalar[int64]  `toml:"min_ttl" eg:"255"`
+	MaxTTL             scalar[int64]  `toml:"max_ttl" eg:"255"`
+	CheckUnicastSource scalar[bool]   `toml:"check_unicast_source" eg:"true"`
+	UnicastChecksum    scalar[string] `toml:"unicast_checksum" eg:"\"auto\""`
+	HMAC               table[rawHMAC] `toml:"hmac" eg:"[service.hmac]"`
+	Mail               scalar[bool]   `toml:"mail" eg:"true"`
 
 	Priority     scalar[int64] `toml:"priority" eg:"100"`
 	Preempt      scalar[bool]  `toml:"preempt" eg:"true"`
@@ -155,11 +222,33 @@ type rawAuth struct {
 	PasswordFile scalar[string] `toml:"password_file" eg:"\"/etc/regent/orders.secret\""`
 }
 
+type rawHMAC struct {
+	Keys       tables[rawHMACKey] `toml:"key" eg:"[[service.hmac.key]]"`
+	Active     scalar[int64]      `toml:"active_key" eg:"1"`
+	Window     duration           `toml:"time_window" eg:"\"5s\""`
+	AntiReplay scalar[string]     `toml:"anti_replay" eg:"\"time\""`
+	Mode       scalar[string]     `toml:"mode" eg:"\"enforce\""`
+}
+
+type rawHMACKey struct {
+	ID      scalar[int64]  `toml:"id" eg:"1"`
+	Key     scalar[string] `toml:"key" eg:"\"…\""`
+	KeyFile scalar[string] `toml:"key_file" eg:"\"/etc/regent/orders.key\""`
+}
+
+func (rawHMACKey) label(_ map[string]any, i int) string { return fmt.Sprintf("key %d", i+1) }
+
 type rawGARP struct {
-	Repeat   scalar[int64] `toml:"repeat" eg:"5"`
-	Delay    duration      `toml:"delay" eg:"\"5s\""`
-	Refresh  duration      `toml:"refresh" eg:"\"60s\""`
-	Interval duration      `toml:"interval" eg:"\"1ms\""`
+	Repeat          scalar[int64] `toml:"repeat" eg:"5"`
+	Delay           duration      `toml:"delay" eg:"\"5s\""`
+	Refresh         duration      `toml:"refresh" eg:"\"60s\""`
+	RefreshRepeat   scalar[int64] `toml:"refresh_repeat" eg:"1"`
+	LowerPrioDelay  duration      `toml:"lower_prio_delay" eg:"\"5s\""`
+	LowerPrioRepeat scalar[int64] `toml:"lower_prio_repeat" eg:"5"`
+	Interval        duration      `toml:"interval" eg:"\"1ms\""`
+	NAInterval      duration      `toml:"na_interval" eg:"\"1ms\""`
+	Extra           duration      `toml:"extra" eg:"\"60s\""`
+	ExtraAll        scalar[bool]  `toml:"extra_all" eg:"true"`
 }
 
 type rawCheck struct {
@@ -170,6 +259,32 @@ type rawCheck struct {
 	Unit      scalar[string] `toml:"unit" eg:"\"postgresql.service\""`
 	File      scalar[string] `toml:"file" eg:"\"/run/regent.weight\""`
 	Interface scalar[string] `toml:"interface" eg:"\"eth1\""`
+	Readable  scalar[string] `toml:"readable" eg:"\"/run/orders/ready\""`
+	Number    scalar[string] `toml:"number" eg:"\"/run/orders/weight\""`
+	BFD       scalar[string] `toml:"bfd" eg:"\"10.0.0.2\""`
+
+	Name     scalar[string] `toml:"name" eg:"\"alive\""`
+	User     scalar[string] `toml:"user" eg:"\"nobody\""`
+	Reverse  scalar[bool]   `toml:"reverse" eg:"true"`
+	StartBad scalar[bool]   `toml:"start_bad" eg:"true"`
+
+	Arguments      list           `toml:"arguments" eg:"[\"-D\"]"`
+	Match          scalar[string] `toml:"match" eg:"\"exact\""`
+	FullCommand    scalar[bool]   `toml:"full_command" eg:"true"`
+	Quorum         scalar[int64]  `toml:"quorum" eg:"1"`
+	QuorumMax      scalar[int64]  `toml:"quorum_max" eg:"4"`
+	ForkDelay      duration       `toml:"fork_delay" eg:"\"1s\""`
+	TerminateDelay duration       `toml:"terminate_delay" eg:"\"1s\""`
+
+	Source     scalar[string] `toml:"source" eg:"\"10.0.0.1\""`
+	MinRX      duration       `toml:"min_rx" eg:"\"10ms\""`
+	MinTX      duration       `toml:"min_tx" eg:"\"10ms\""`
+	IdleTX     duration       `toml:"idle_tx" eg:"\"1s\""`
+	Multiplier scalar[int64]  `toml:"multiplier" eg:"5"`
+	Passive    scalar[bool]   `toml:"passive" eg:"true"`
+	TTL        scalar[int64]  `toml:"ttl" eg:"255"`
+	MaxHops    scalar[int64]  `toml:"max_hops" eg:"1"`
+	Multihop   scalar[bool]   `toml:"multihop" eg:"true"`
 
 	Interval duration       `toml:"interval" eg:"\"1s\""`
 	Timeout  duration       `toml:"timeout" eg:"\"1s\""`
@@ -199,6 +314,21 @@ type rawPrograms struct {
 	Stop   list           `toml:"stop" eg:"[\"/etc/regent/on-stop\"]"`
 	Any    list           `toml:"any" eg:"[\"/etc/regent/on-change\"]"`
 	User   scalar[string] `toml:"user" eg:"\"nobody\""`
+
+	Deleted         list                   `toml:"deleted" eg:"[\"/etc/regent/on-deleted\"]"`
+	LowerPriority   list                   `toml:"lower_priority" eg:"[\"/etc/regent/on-rival\"]"`
+	PriorityChanges scalar[bool]           `toml:"priority_changes" eg:"true"`
+	Users           table[rawProgramUsers] `toml:"users" eg:"{ stop = \"root\" }"`
+}
+
+type rawProgramUsers struct {
+	Active        scalar[string] `toml:"active" eg:"\"nobody\""`
+	Backup        scalar[string] `toml:"backup" eg:"\"nobody\""`
+	Fault         scalar[string] `toml:"fault" eg:"\"nobody\""`
+	Stop          scalar[string] `toml:"stop" eg:"\"nobody\""`
+	Any           scalar[string] `toml:"any" eg:"\"nobody\""`
+	Deleted       scalar[string] `toml:"deleted" eg:"\"nobody\""`
+	LowerPriority scalar[string] `toml:"lower_priority" eg:"\"nobody\""`
 }
 
 type rawAnswer struct {

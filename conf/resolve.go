@@ -21,7 +21,12 @@ func resolve(s scope, raw *rawConfig, readable bool) *Config {
 		Policy:   resolvePolicy(raw.Policy),
 		Nodes:    resolveNodes(raw.Nodes),
 		Cluster:  resolveCluster(raw),
+		Mail:     resolveMail(raw.Mail),
+
+		StartDelay: span(s, "start_delay", raw.StartDelay, 0, 0, time.Hour),
+		BootDelay:  span(s, "boot_delay", raw.BootDelay, 0, 0, time.Hour),
 	}
+	resolveStatic(s, raw, cfg)
 	cfg.Node = resolveNode(s, raw, cfg.Nodes)
 	if raw.Services.Set && len(raw.Services.V) == 0 || raw.Services.absent() {
 		s.warnf(0, "no [[service]]: there is nothing to do")
@@ -32,6 +37,7 @@ func resolve(s scope, raw *rawConfig, readable bool) *Config {
 			cfg.Services = append(cfg.Services, r.resolve())
 		}
 	}
+	resolveGroups(raw, cfg)
 	checkAcross(s, raw, cfg)
 	lint(s, raw, cfg, readable)
 	return cfg

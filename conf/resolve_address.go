@@ -19,9 +19,8 @@ func (r *serviceResolver) addresses() {
 		if !e.Set {
 			continue
 		}
-		p, why := virtualAddress(e.V)
-		if why != "" {
-			r.errorf(e.off, "address %q %s", e.V, why)
+		p, options, ok := addressLine(r.scope, e)
+		if !ok {
 			continue
 		}
 		if j := slices.IndexFunc(r.out.Addresses, func(q netip.Prefix) bool { return q.Addr() == p.Addr() }); j >= 0 {
@@ -29,6 +28,12 @@ func (r *serviceResolver) addresses() {
 			continue
 		}
 		r.out.Addresses = append(r.out.Addresses, p)
+		if options != "" {
+			if r.out.AddressOptions == nil {
+				r.out.AddressOptions = map[netip.Addr]string{}
+			}
+			r.out.AddressOptions[p.Addr()] = options
+		}
 		if p.Addr().Is4() {
 			r.out.IPv4 = append(r.out.IPv4, p)
 			continue

@@ -17,7 +17,8 @@ func resolveCheck(t *table[rawCheck], byHand bool) HealthCheck {
 		v    scalar[string]
 	}{
 		{CheckTCP, raw.TCP}, {CheckHTTP, raw.HTTP}, {CheckExec, scalar[string]{given: raw.Exec.given}}, {CheckProcess, raw.Process},
-		{CheckUnit, raw.Unit}, {CheckFile, raw.File}, {CheckInterface, raw.Interface},
+		{CheckUnit, raw.Unit}, {CheckFile, raw.File}, {CheckInterface, raw.Interface}, {CheckReadable, raw.Readable},
+		{CheckNumber, raw.Number}, {CheckBFD, raw.BFD},
 	}
 	var c HealthCheck
 	for _, k := range kinds {
@@ -44,8 +45,14 @@ func resolveCheck(t *table[rawCheck], byHand bool) HealthCheck {
 		absolute(s, "file", raw.File, "")
 	case CheckInterface:
 		interfaceName(s, "interface", raw.Interface)
+	case CheckReadable:
+		absolute(s, "readable", raw.Readable, "")
+	case CheckNumber:
+		absolute(s, "number", raw.Number, "")
+	case CheckBFD:
+		hostAddress(s, "bfd", raw.BFD)
 	default:
-		s.errorf(s.off, "nothing to check: write one of tcp, http, exec, process, unit, file, interface")
+		s.errorf(s.off, "nothing to check: write one of tcp, http, exec, process, unit, file, interface, readable, number, bfd")
 	}
 	c.Interval = span(s, "interval", raw.Interval, time.Second, centisecond, time.Hour)
 	c.Timeout = span(s, "timeout", raw.Timeout, time.Second, centisecond, time.Hour)
@@ -55,7 +62,19 @@ func resolveCheck(t *table[rawCheck], byHand bool) HealthCheck {
 	if !byHand && raw.Weight.Set && raw.Weight.V != 0 {
 		s.errorf(raw.Weight.off, "weight is for a service without owner: policy sets the priority here, remove weight")
 	}
+	c.Name = filled(s, "name", raw.Name)
+	c.User = filled(s, "user", raw.User)
+	c.Reverse = boolean(raw.Reverse, false)
+	c.StartBad = boolean(raw.StartBad, false)
+	if c.Kind == CheckNumber && !raw.Weight.Set {
+		c.Weight = 1
+	}
+	if !byHand && (c.Kind == CheckNumber || c.Reverse) {
+		s.errorf(s.off, "number and reverse are for a service without owner: policy sets the priority here")
+	}
 	c.http(s, raw)
+	c.process(s, raw)
+	c.bfd(s, raw)
 	return c
 }
 

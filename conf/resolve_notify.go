@@ -2,38 +2,76 @@
 
 package conf
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
 
 // resolveNotify resolves [notify].
 func resolveNotify(t table[rawNotify]) Notify {
-	if !t.Set {
-		return Notify{}
+	s, raw := t.scope, &t.V
+	n := Notify{
+		FIFO:            absolute(s, "fifo", raw.FIFO, ""),
+		FIFOUser:        filled(s, "fifo_user", raw.FIFOUser),
+		FIFOScript:      program(s, "fifo_script", raw.FIFOScript),
+		User:            filled(s, "user", raw.User),
+		Insecure:        !boolean(raw.ScriptSecurity, true),
+		PriorityChanges: boolean(raw.PriorityChanges, false),
+		StatesOnReload:  boolean(raw.StatesOnReload, false),
+		Start:           program(s, "start", raw.Start),
+		StartTimeout:    span(s, "start_timeout", raw.StartTimeout, 10*time.Second, time.Second, 1000*time.Second),
+		Stop:            program(s, "stop", raw.Stop),
+		StopTimeout:     span(s, "stop_timeout", raw.StopTimeout, 10*time.Second, time.Second, 1000*time.Second),
 	}
-	return Notify{FIFO: absolute(t.scope, "fifo", t.V.FIFO, ""), User: filled(t.scope, "user", t.V.User)}
+	if raw.FIFO.absent() && !(raw.FIFOScript.absent() && raw.FIFOUser.absent()) {
+		s.errorf(s.off, "fifo is missing: fifo_script and fifo_user are about it")
+	}
+	return n
+}
+
+// program resolves a command that is started by itself: by its whole path, or by a name that is looked for in PATH.
+func program(s scope, name string, v list) []string {
+	words := command(s, name, v)
+	if len(words) > 0 && strings.Contains(words[0], "/") && !filepath.IsAbs(words[0]) {
+		s.errorf(v.V[0].off, "%s %q: want the whole path of the program", name, words[0])
+	}
+	return words
 }
 
 // notify resolves [service.notify].
-func (r *serviceResolver) notify() {
-	t := r.raw.Notify
+func (r *serviceResolver) notify() { r.out.Notify = resolvePrograms(r.raw.Notify) }
+
+// resolvePrograms resolves the programs of a service or group; nil if there are none.
+func resolvePrograms(t table[rawPrograms]) *Programs {
 	if !t.Set {
-		return
+		return nil
 	}
 	s, raw := t.scope, &t.V
-	p := &Programs{User: filled(s, "user", raw.User)}
-	none := true
+	p := &Programs{User: filled(s, "user", raw.User), PriorityChanges: boolean(raw.PriorityChanges, false)}
+	none := raw.PriorityChanges.absent()
+	u := &raw.Users.V
 	for _, k := range []struct {
 		name string
 		raw  list
 		out  *[]string
-	}{{"active", raw.Active, &p.Active}, {"backup", raw.Backup, &p.Backup}, {"fault", raw.Fault, &p.Fault}, {"stop", raw.Stop, &p.Stop}, {"any", raw.Any, &p.Any}} {
+		user scalar[string]
+	}{
+		{"active", raw.Active, &p.Active, u.Active}, {"backup", raw.Backup, &p.Backup, u.Backup}, {"fault", raw.Fault, &p.Fault, u.Fault},
+		{"stop", raw.Stop, &p.Stop, u.Stop}, {"any", raw.Any, &p.Any, u.Any}, {"deleted", raw.Deleted, &p.Deleted, u.Deleted},
+		{"lower_priority", raw.LowerPriority, &p.LowerPriority, u.LowerPriority},
+	} {
 		none = none && k.raw.absent()
-		*k.out = command(s, k.name, k.raw)
-		if len(*k.out) > 0 && (*k.out)[0] != "" && !filepath.IsAbs((*k.out)[0]) {
-			s.errorf(k.raw.V[0].off, "%s %q: want the whole path of the program", k.name, (*k.out)[0])
+		*k.out = program(s, k.name, k.raw)
+		if k.user.Set {
+			if p.Users == nil {
+				p.Users = map[string]string{}
+			}
+			p.Users[k.name] = filled(raw.Users.scope, k.name, k.user)
 		}
 	}
 	if none {
 		s.errorf(s.off, "nobody is told: write one of active, backup, fault, stop, any")
 	}
-	r.out.Notify = p
+	return p
 }

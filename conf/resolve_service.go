@@ -40,6 +40,8 @@ func (r *serviceResolver) resolve() Service {
 	r.protocol()
 	r.authentication()
 	r.unicast()
+	r.alongside()
+	r.election()
 	r.form()
 	for i := range raw.Checks.V {
 		if t := &raw.Checks.V[i]; t.Set {
@@ -60,12 +62,19 @@ func (r *serviceResolver) missing(key string, g given, why string) {
 
 func (r *serviceResolver) garp() GARP {
 	t := r.raw.GARP
-	return GARP{
-		Repeat:   whole(t.scope, "repeat", t.V.Repeat, 5, 1, 100),
-		Delay:    span(t.scope, "delay", t.V.Delay, 5*time.Second, 0, 10*time.Minute),
-		Refresh:  span(t.scope, "refresh", t.V.Refresh, 0, 0, 24*time.Hour),
-		Interval: span(t.scope, "interval", t.V.Interval, 0, 0, time.Second),
+	g := GARP{
+		Repeat:        whole(t.scope, "repeat", t.V.Repeat, 5, 1, 100),
+		Delay:         span(t.scope, "delay", t.V.Delay, 5*time.Second, 0, 10*time.Minute),
+		Refresh:       span(t.scope, "refresh", t.V.Refresh, 0, 0, 24*time.Hour),
+		RefreshRepeat: whole(t.scope, "refresh_repeat", t.V.RefreshRepeat, 1, 1, 100),
+		Interval:      span(t.scope, "interval", t.V.Interval, 0, 0, time.Second),
+		Extra:         span(t.scope, "extra", t.V.Extra, 0, 0, 24*time.Hour),
+		ExtraAll:      boolean(t.V.ExtraAll, false),
 	}
+	g.LowerPrioDelay = span(t.scope, "lower_prio_delay", t.V.LowerPrioDelay, g.Delay, 0, 10*time.Minute)
+	g.LowerPrioRepeat = whole(t.scope, "lower_prio_repeat", t.V.LowerPrioRepeat, g.Repeat, 0, 100)
+	g.NAInterval = span(t.scope, "na_interval", t.V.NAInterval, g.Interval, 0, time.Second)
+	return g
 }
 
 // Longest and shortest advert intervals: 12 bits of centiseconds in version 3 (RFC 9568 §5.2.7; less than 1 is invalid),
@@ -163,7 +172,8 @@ func (r *serviceResolver) form() {
 	byHand := []struct {
 		name string
 		given
-	}{{"priority", raw.Priority.given}, {"preempt", raw.Preempt.given}, {"preempt_delay", raw.PreemptDelay.given}, {"refuse", raw.Refuse.given}}
+	}{{"priority", raw.Priority.given}, {"preempt", raw.Preempt.given}, {"preempt_delay", raw.PreemptDelay.given}, {"refuse", raw.Refuse.given},
+		{"initial_state", raw.InitialState.given}, {"on_fault", raw.OnFault.given}}
 	byPolicy := []struct {
 		name string
 		given
@@ -200,6 +210,10 @@ func (r *serviceResolver) byHand() {
 	out.Preempt = boolean(raw.Preempt, true)
 	out.PreemptDelay = span(r.scope, "preempt_delay", raw.PreemptDelay, 0, 0, 1000*time.Second)
 	out.Refuse = boolean(raw.Refuse, false)
+	out.OnFault = enum(r.scope, "on_fault", raw.OnFault, FaultRefuse, FaultRelease)
+	if out.Refuse && out.OnFault == FaultRelease {
+		r.errorf(raw.OnFault.off, "on_fault \"release\" goes without refuse = true: what refuses anyway has no fault")
+	}
 }
 
 func (r *serviceResolver) byPolicy() {

@@ -27,9 +27,24 @@ type Service struct {
 	AcceptChecksum string // "pseudo-header", "rfc9568" or "either"
 	Source         netip.Addr
 	UnicastPeers   []netip.Addr // without this node's own address; nil: multicast
+	Group          netip.Addr   // that adverts go to; invalid: the standard one
 	VMAC           bool
+	VMACName       string // "": vrrp.VRID
+	VMACAddress    string // "": that of RFC 9568
+	VMACBase       bool   // adverts leave from the interface below
 	Auth           Authentication
+	HMAC           *HMAC // nil: none
 	GARP           GARP
+
+	AddressOptions map[netip.Addr]string // iproute2's words after an address of the list; nil: none
+	Excluded       []AddressLine         // addresses that move with the others and are not advertised
+	Routes         []string              // likewise, in iproute2's words
+	Rules          []string
+	Unicast        Unicast
+	Election       Election
+	TrackInterface bool // without its interface the service is in fault
+	Accept         bool // the addresses take packets
+	Mail           bool // changes of state are mailed
 
 	// Raw is the form of the service: with a priority by hand (the next four), or by policy (those after).
 	Raw          bool
@@ -37,6 +52,7 @@ type Service struct {
 	Preempt      bool
 	PreemptDelay time.Duration
 	Refuse       bool
+	OnFault      OnFault
 
 	Owner            string
 	Standbys         []string
@@ -55,6 +71,48 @@ type Service struct {
 	Control *Control  // nil: Regent neither starts nor stops the service
 	Respond []Answer  // ports that are not listed are reset
 	Notify  *Programs // nil: none
+}
+
+// AddressLine is an address with what iproute2 would be told beside it.
+type AddressLine struct {
+	Prefix  netip.Prefix
+	Options string // such as "dev eth1 label eth1:1"
+}
+
+// Unicast is what is special about adverts to peers.
+type Unicast struct {
+	TTL         uint8 // sent
+	MinTTL      uint8 // accepted
+	MaxTTL      uint8
+	CheckSource bool   // only peers are heard
+	Checksum    string // auto, never, old: whether the checksum of version 3 is computed over the group's address, as old peers do
+}
+
+// Election is what changes the election of RFC 9568.
+type Election struct {
+	StartActive        bool // the first election is a short one
+	DownTimerAdverts   int  // that may be missed
+	LowerPrioNoAdvert  bool // an Active does not answer adverts of lower priority
+	OwnerIgnoreAdverts bool
+	CheckAddresses     bool // version 2 adverts with other addresses are discarded
+}
+
+// OnFault is what a service by hand does in a fault.
+type OnFault string
+
+// The ways.
+const (
+	FaultRefuse  OnFault = "refuse"  // the address is kept if nobody else has it, and refuses
+	FaultRelease OnFault = "release" // the address is given up
+)
+
+// HMAC is the keyed trailer of adverts.
+type HMAC struct {
+	Keys       map[uint8]Password
+	Active     uint8
+	Window     time.Duration
+	AntiReplay string // time, monotonic
+	Mode       string // enforce, permissive, receive-only
 }
 
 // Prefixes returns the addresses of one family as its adverts list them.
@@ -117,6 +175,13 @@ type GARP struct {
 	Delay    time.Duration // until the same again; 0: not again
 	Refresh  time.Duration // between later ones; 0: none later
 	Interval time.Duration // between two packets on an interface; 0: no pacing
+
+	RefreshRepeat   int
+	LowerPrioDelay  time.Duration // the same as Delay and Repeat after an advert of lower priority
+	LowerPrioRepeat int
+	NAInterval      time.Duration // like Interval, of neighbour advertisements
+	Extra           time.Duration // between announcements on other interfaces with addresses; 0: none
+	ExtraAll        bool          // on all, not only on VMACs
 }
 
 // Takeover is the owner's setting whether another node may perform the service.
@@ -168,6 +233,9 @@ const (
 	CheckUnit      CheckKind = "unit"
 	CheckFile      CheckKind = "file"
 	CheckInterface CheckKind = "interface"
+	CheckReadable  CheckKind = "readable"
+	CheckNumber    CheckKind = "number"
+	CheckBFD       CheckKind = "bfd"
 )
 
 // HealthCheck says whether the service is alive on this node.
@@ -185,6 +253,36 @@ type HealthCheck struct {
 	Body   string // of CheckHTTP: a regular expression that must match; empty: any
 	CAFile string // of CheckHTTP: instead of the system's authorities
 	Verify bool   // of CheckHTTP: the server's certificate
+
+	Name     string // for people and logs; "": what is checked
+	User     string // who runs the command, USER or USER:GROUP; "": Notify.User
+	Reverse  bool   // good counts as bad
+	StartBad bool   // bad until Rise results were good
+
+	Process *ProcessCheck // of CheckProcess
+	BFD     *BFD          // of CheckBFD
+}
+
+// ProcessCheck is which processes count, and how many are wanted.
+type ProcessCheck struct {
+	Arguments      []string
+	Match          string // "": arguments do not count; exact, partial, initial
+	FullCommand    bool   // the target is argv[0], not the short name
+	Quorum         int
+	QuorumMax      int // 0: no limit
+	ForkDelay      time.Duration
+	TerminateDelay time.Duration
+}
+
+// BFD is a session of bidirectional forwarding detection (RFC 5880) with Target.
+type BFD struct {
+	Source               netip.Addr // invalid: the kernel chooses
+	MinRX, MinTX, IdleTX time.Duration
+	Multiplier           int
+	Passive              bool
+	TTL                  int
+	MaxHops              int
+	Multihop             bool
 }
 
 // Control is how Regent starts and stops the service.
@@ -219,6 +317,11 @@ type Programs struct {
 	Active, Backup, Fault, Stop []string
 	Any                         []string // gets four more arguments: INSTANCE, the service's name, the state, the priority
 	User                        string   // "": Notify.User
+
+	Deleted         []string          // the service was taken out of the file; nil: Fault
+	LowerPriority   []string          // an Active heard an advert of lower priority
+	PriorityChanges bool              // see Notify.PriorityChanges
+	Users           map[string]string // by key of the program; of those that User does not run
 }
 
 // Presets are the answers whose words are fixed.
