@@ -3,6 +3,10 @@
 // Command testsum reads the output of `go test -json` on standard input and writes a summary that a person can read:
 // a line a package as it ends, the whole output of what failed, every skipped test with its reason, and a closing
 // count. It exits 1 when a test failed, when nothing ran, or, with -require, when a test was skipped.
+//
+// Tests with real packets and timers share a machine with whatever else runs there. With -again N, up to N tests that failed are
+// run once more, each alone; those that pass then are shown as "unsteady" with the output of their failure, and are counted, but
+// do not fail the run. More than N, or one that fails twice, does.
 package main
 
 import (
@@ -12,6 +16,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -34,16 +40,27 @@ type summary struct {
 	broken                  []string            // packages that failed outside a test
 	output                  map[string][]string // of tests still running or failed
 	skips                   []string
+	failures                []failure // tests at the top that failed
+	unsteady                int
 }
+
+// failure is a test at the top of its package that failed.
+type failure struct{ pkg, test string }
 
 func main() {
 	require := flag.Bool("require", false, "a skipped test is a failure")
+	again := flag.Int("again", 0, "run up to so many failed tests once more, alone; arguments are those of go test")
 	flag.Parse()
 	s := &summary{out: os.Stdout, output: map[string][]string{}}
 	if err := s.read(os.Stdin); err != nil {
 		fmt.Fprintf(os.Stderr, "testsum: %v\n", err)
 		os.Exit(1)
 	}
+	s.repeat(*again, func(f failure) bool {
+		test := exec.Command("go", append([]string{"test", "-count=1", "-run", "^" + f.test + "$"}, append(flag.Args(), f.pkg)...)...)
+		test.Stdout, test.Stderr = os.Stdout, os.Stderr
+		return test.Run() == nil
+	})
 	os.Exit(s.finish(*require))
 }
 
@@ -102,6 +119,10 @@ func (s *summary) end(key string, r record) {
 		s.skips = append(s.skips, fmt.Sprintf("%s %s: %s", r.Package, r.Test, reason(text)))
 	case "fail":
 		s.failed++
+		top, _, _ := strings.Cut(r.Test, "/")
+		if f := (failure{r.Package, top}); !slices.Contains(s.failures, f) {
+			s.failures = append(s.failures, f)
+		}
 		fmt.Fprintf(s.out, "--- FAIL: %s %s (%.1fs)\n%s", r.Package, r.Test, r.Elapsed, text)
 	}
 }
@@ -116,6 +137,32 @@ func reason(text string) string {
 		}
 	}
 	return best
+}
+
+// repeat runs failed tests again, if there are no more than most, and forgives those that pass. A package that failed without a
+// failing test is not forgiven.
+func (s *summary) repeat(most int, passes func(failure) bool) {
+	if len(s.failures) == 0 || len(s.failures) > most {
+		return
+	}
+	bad := map[string]bool{}
+	for _, f := range s.failures {
+		if passes(f) {
+			s.unsteady++
+			fmt.Fprintf(s.out, "unsteady: %s %s failed, and passes alone\n", f.pkg, f.test)
+			continue
+		}
+		bad[f.pkg] = true
+		fmt.Fprintf(s.out, "%s %s fails again\n", f.pkg, f.test)
+	}
+	failed := map[string]bool{}
+	for _, f := range s.failures {
+		failed[f.pkg] = true
+	}
+	s.broken = slices.DeleteFunc(s.broken, func(pkg string) bool { return failed[pkg] && !bad[pkg] })
+	if len(bad) == 0 {
+		s.failed = 0
+	}
 }
 
 func (s *summary) finish(require bool) int {
@@ -137,6 +184,6 @@ func (s *summary) finish(require bool) int {
 	if code != 0 && s.failed == 0 {
 		s.failed = max(1, len(s.broken))
 	}
-	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
+	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped, %d unsteady\n", s.passed, s.failed, s.skipped, s.unsteady)
 	return code
 }

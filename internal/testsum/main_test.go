@@ -53,3 +53,37 @@ func TestSummaryJudgesAStream(t *testing.T) {
 		})
 	}
 }
+
+func TestFailedTestsGetASecondChanceAlone(t *testing.T) {
+	other := strings.ReplaceAll(strings.ReplaceAll(red, `"p"`, `"q"`), "TestC", "TestD/part")
+	crash := `{"Action":"fail","Package":"r"}` + "\n"
+	for _, c := range []struct {
+		name, stream, passes string
+		most, code           int
+		has                  string
+	}{
+		{"passes then", green + red, "TestC", 2, 0, "unsteady: p TestC failed, and passes alone"},
+		{"counts", green + red, "TestC", 2, 0, "1 passed, 0 failed, 0 skipped, 1 unsteady"},
+		{"fails again", green + red, "", 2, 1, "p TestC fails again"},
+		{"too many", green + red + other, "TestC TestD", 1, 1, "2 failed"},
+		{"a part stands for its test", green + other, "TestD", 2, 0, "unsteady: q TestD"},
+		{"one of two", green + red + other, "TestD", 2, 1, "p TestC fails again"},
+		{"a package without a failing test", green + red + crash, "TestC", 2, 1, "FAIL  r"},
+		{"no chance", green + red, "TestC", 0, 1, "1 failed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out strings.Builder
+			s := &summary{out: &out, output: map[string][]string{}}
+			if err := s.read(strings.NewReader(c.stream)); err != nil {
+				t.Fatal(err)
+			}
+			s.repeat(c.most, func(f failure) bool { return c.passes != "" && strings.Contains(c.passes, f.test) })
+			if code := s.finish(false); code != c.code {
+				t.Errorf("exit code %d, want %d:\n%s", code, c.code, out.String())
+			}
+			if !strings.Contains(out.String(), c.has) {
+				t.Errorf("output lacks %q:\n%s", c.has, out.String())
+			}
+		})
+	}
+}
