@@ -25,6 +25,15 @@ const (
 	Backup State = "BACKUP"
 	Fault  State = "FAULT"
 	Stop   State = "STOP"
+	// Deleted: a reload took the instance out of the configuration.
+	Deleted State = "DELETED"
+)
+
+// Words that only readers of a FIFO hear, beside the states: an Active heard an advert of lower priority; the priority changed.
+const (
+	LowerPriority  State = "MASTER_RX_LOWER_PRI"
+	MasterPriority State = "MASTER_PRIORITY"
+	BackupPriority State = "BACKUP_PRIORITY"
 )
 
 // Change is a change of state.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +16,27 @@ import (
 
 // errLoop: links that lead to each other.
 var errLoop = errors.New("too many links")
+
+// ErrUntrusted is wrapped in what [Inspect] says about a program that could be run, but that others may change.
+var ErrUntrusted = errors.New("others could change what runs as root")
+
+// untrusted is an ErrUntrusted in words that name the place.
+type untrusted struct{ text string }
+
+func (e untrusted) Error() string        { return e.text }
+func (e untrusted) Is(target error) bool { return target == ErrUntrusted }
+
+// Find returns the path of a program that may be given by its name alone, which is looked for in PATH.
+func Find(program string) (string, error) {
+	if strings.Contains(program, "/") {
+		return program, nil
+	}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", fmt.Errorf("program %q: it is not in PATH: write its whole path", program)
+	}
+	return filepath.Abs(path)
+}
 
 // Inspect says why a program must not be run by a user. For root, also through a set-user-id or set-group-id file: nobody else may be
 // able to change it, which means that the file and every directory on the way to it, also of links, belong to root and cannot be
@@ -113,11 +135,11 @@ func trusted(at string, s *unix.Stat_t) error {
 	sticky := directory && s.Mode&unix.S_ISVTX != 0
 	switch {
 	case s.Uid != 0:
-		return fmt.Errorf("%s belongs to uid %d, who could change it: give it to root (chown root %s)", at, s.Uid, at)
+		return untrusted{fmt.Sprintf("%s belongs to uid %d, who could change it: give it to root (chown root %s)", at, s.Uid, at)}
 	case s.Mode&unix.S_IWOTH != 0 && !sticky:
-		return fmt.Errorf("%s can be written by everybody: chmod o-w %s", at, at)
+		return untrusted{fmt.Sprintf("%s can be written by everybody: chmod o-w %s", at, at)}
 	case s.Mode&unix.S_IWGRP != 0 && s.Gid != 0 && !sticky:
-		return fmt.Errorf("%s can be written by group %d: chmod g-w %s", at, s.Gid, at)
+		return untrusted{fmt.Sprintf("%s can be written by group %d: chmod g-w %s", at, s.Gid, at)}
 	}
 	return nil
 }

@@ -27,12 +27,6 @@ type Command struct {
 	User *User
 }
 
-// User is a user and his groups.
-type User struct {
-	UID, GID uint32
-	Groups   []uint32 // supplementary
-}
-
 // Options of a Notifier.
 type Options struct {
 	Logger   *slog.Logger
@@ -129,13 +123,7 @@ func (n *Notifier) drain(name string, t *target) {
 
 // run runs a program and waits for it, but not for ever.
 func (n *Notifier) run(name string, c Command) {
-	cmd := exec.Command(c.Args[0], c.Args[1:]...)
-	cmd.Env = environment(os.Environ())
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if c.User != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.User.UID, Gid: c.User.GID, Groups: c.User.Groups}
-	}
+	cmd := c.prepare()
 	cmd.WaitDelay = 100 * time.Millisecond // what it leaves behind may keep the pipe open
 	var out output.Tail
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -167,6 +155,18 @@ func (n *Notifier) run(name string, c Command) {
 	case <-timer.C:
 		n.log.Warn("a notification takes long: the next one does not wait for it", "target", name, "program", c.Args[0], "patience", n.o.Patience)
 	}
+}
+
+// prepare is the program as it is started.
+func (c Command) prepare() *exec.Cmd {
+	cmd := exec.Command(c.Args[0], c.Args[1:]...)
+	cmd.Env = environment(os.Environ())
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if c.User != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.User.UID, Gid: c.User.GID, Groups: c.User.Groups}
+	}
+	return cmd
 }
 
 // environment leaves out what changes how programs are loaded and read.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -304,5 +305,67 @@ func TestProgramsThatOthersMayChangeAreNotRunAsRoot(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s, %v: %v, want %q", strings.TrimPrefix(c.path, dir), c.user, err, c.want)
 		}
+	}
+}
+
+func TestUsersAreFoundByNameAndNumber(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]*User{
+		"":             nil,
+		"root":         {Groups: []uint32{0}},
+		"root:daemon":  {GID: 1},
+		"0:1":          {GID: 1},
+		"nobody":       {UID: 65534, GID: 65534, Groups: []uint32{65534}},
+		"nobody:root":  {UID: 65534},
+		"65534:daemon": {UID: 65534, GID: 1},
+	} {
+		got, err := LookUp(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+	for text, want := range map[string]string{"nobdy-at-all": "no such user", "root:no-such-group": "no group"} {
+		if _, err := LookUp(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestReaderIsKeptRunningAndEndsWithTheDaemon(t *testing.T) {
+	t.Parallel()
+	_, logs, program, file := notifier(t, Options{})
+	r := Start(Command{Args: []string{program, "once"}}, slog.New(slog.NewTextHandler(logs, nil)))
+	until(t, "a second start", func() bool { return strings.Count(read(t, file), "once") >= 2 })
+	r.Close()
+	if !strings.Contains(logs.String(), "ended and is started again") {
+		t.Errorf("nothing is said of its end: %s", logs)
+	}
+	pid := filepath.Join(t.TempDir(), "pid")
+	r = Start(Command{Args: []string{"/bin/sh", "-c", `echo $$ > "$0"; exec sleep 100`, pid}}, slog.New(slog.NewTextHandler(logs, nil)))
+	until(t, "its pid", func() bool { return len(read(t, pid)) > 1 })
+	r.Close()
+	n, err := strconv.Atoi(strings.TrimSpace(read(t, pid)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(n, 0); err == nil {
+		t.Errorf("process %d runs on", n)
+	}
+}
+
+func TestProgramsAreLookedForInThePath(t *testing.T) {
+	t.Parallel()
+	if path, err := Find("sh"); err != nil || !filepath.IsAbs(path) {
+		t.Errorf("sh is %q, %v", path, err)
+	}
+	if path, err := Find("/no/such"); err != nil || path != "/no/such" {
+		t.Errorf("a path is changed: %q, %v", path, err)
+	}
+	if _, err := Find("no-such-program-at-all"); err == nil {
+		t.Error("what is nowhere is found")
 	}
 }
