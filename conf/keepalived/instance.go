@@ -31,6 +31,7 @@ func (s State) String() string {
 type Instance struct {
 	Name      string
 	At        Place
+	Comment   string // that stands directly above, without # and !
 	State     Value[State]
 	Interface Value[string]
 	VRID      Value[int]

@@ -163,6 +163,7 @@ type GARP struct {
 type Script struct {
 	Name     string
 	At       Place
+	Comment  string // that stands directly above, without # and !
 	Script   Value[Command]
 	Readable Value[string] // "</path" stands for: the file can be read
 	Interval Value[time.Duration]
@@ -183,6 +184,7 @@ type Weight struct {
 type TrackFile struct {
 	Name      string
 	At        Place
+	Comment   string // that stands directly above, without # and !
 	File      Value[string]
 	Weight    Value[Weight]
 	Init      Flag // init_file: write InitValue at start if the file is not there
@@ -205,6 +207,7 @@ const (
 type TrackProcess struct {
 	Name           string
 	At             Place
+	Comment        string // that stands directly above, without # and !
 	Process        Value[[]string]
 	Match          Value[ParamMatch]
 	FullCommand    Flag
@@ -219,6 +222,7 @@ type TrackProcess struct {
 type BFD struct {
 	Name       string
 	At         Place
+	Comment    string // that stands directly above, without # and !
 	Neighbor   Value[netip.Addr]
 	Source     Value[netip.Addr]
 	MinRX      Value[time.Duration]
@@ -261,6 +265,7 @@ type Notify struct {
 type SyncGroup struct {
 	Name    string
 	At      Place
+	Comment string // that stands directly above, without # and !
 	Members []Value[string]
 	Tracks  Tracks
 	Notify  Notify

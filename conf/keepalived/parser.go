@@ -25,7 +25,7 @@ func parse(name string, o Options, b budget) (*Config, Problems) {
 	p.walk("", t.finish())
 	p.finish()
 	p.cfg.Files = l.files
-	return p.cfg, l.sorted()
+	return p.cfg, l.found.Sorted(l.files)
 }
 
 // parser turns blocks into the model. What a block sets is collected in the value of its kind below, which the block's

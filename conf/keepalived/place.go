@@ -100,6 +100,7 @@ func (ps Problems) TestStatus() int {
 
 // log collects problems.
 type log struct {
+	comments
 	files []string
 	found Problems
 	full  bool
@@ -135,17 +136,18 @@ func (l *log) refuse(at Place, kind Kind, format string, args ...any) {
 	l.add(at, kind, conf.Error, format, args...)
 }
 
-// sorted returns the problems in their order, each once.
-func (l *log) sorted() Problems {
-	rank := make(map[string]int, len(l.files))
-	for i, f := range l.files {
+// Sorted returns the problems in the order of the files ([Config.Files]), then by place, each once.
+func (ps Problems) Sorted(files []string) Problems {
+	rank := make(map[string]int, len(files))
+	for i, f := range files {
 		if _, known := rank[f]; !known {
 			rank[f] = i
 		}
 	}
-	slices.SortStableFunc(l.found, func(a, b Problem) int {
+	out := slices.Clone(ps)
+	slices.SortStableFunc(out, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Text, b.Text))
 	})
-	return slices.Compact(l.found)
+	return slices.Compact(out)
 }

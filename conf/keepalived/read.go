@@ -142,6 +142,9 @@ func (r *reader) lines(data []byte) {
 			r.warn(at, "the line ends at a NUL byte")
 			line = line[:i]
 		}
+		if r.into == nil {
+			r.see(string(line), at)
+		}
 		r.line(written(string(line), at))
 	}
 }

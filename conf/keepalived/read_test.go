@@ -49,7 +49,7 @@ func lines(t *testing.T, o Options) (out, said []string) {
 		out = append(out, strings.TrimPrefix(b.String(), " "))
 	})
 	r.read("/k.conf", "/k.conf", Place{File: "/k.conf", Line: 1, Column: 1})
-	for _, p := range l.sorted() {
+	for _, p := range l.found.Sorted(l.files) {
 		said = append(said, strings.TrimPrefix(p.String(), "/k.conf:"))
 	}
 	return out, said

@@ -126,7 +126,7 @@ func (p *parser) authBlock(n *node) {
 // beginInstance starts an instance with what can be told apart from a value in the file only here.
 func (p *parser) beginInstance(name string, at Place) {
 	p.unicastWord, p.shortMAC, p.nativeIPv6 = Place{}, false, false
-	p.instance = Instance{Name: name, At: at}
+	p.instance = Instance{Name: name, At: at, Comment: p.above(at)}
 	p.instance.UnicastTTL.V, p.instance.TimerExpiredBackup.V = -1, -1
 }
 

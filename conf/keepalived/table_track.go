@@ -63,7 +63,9 @@ func (p *parser) groupKeywords() []Keyword {
 	))
 }
 
-func (p *parser) beginGroup(name string, at Place) { p.group = SyncGroup{Name: name, At: at} }
+func (p *parser) beginGroup(name string, at Place) {
+	p.group = SyncGroup{Name: name, At: at, Comment: p.above(at)}
+}
 
 func (p *parser) endGroup() {
 	g := p.group
@@ -184,7 +186,9 @@ func (p *parser) paramMatch(n *node) {
 	set(p, &p.process.Match, m, n.at())
 }
 
-func (p *parser) beginScript(name string, at Place) { p.script = Script{Name: name, At: at} }
+func (p *parser) beginScript(name string, at Place) {
+	p.script = Script{Name: name, At: at, Comment: p.above(at)}
+}
 
 func (p *parser) endScript() {
 	s := p.script
@@ -199,7 +203,9 @@ func (p *parser) endScript() {
 	p.cfg.Scripts = append(p.cfg.Scripts, &s)
 }
 
-func (p *parser) beginFile(name string, at Place) { p.file = TrackFile{Name: name, At: at} }
+func (p *parser) beginFile(name string, at Place) {
+	p.file = TrackFile{Name: name, At: at, Comment: p.above(at)}
+}
 
 func (p *parser) endFile() {
 	f := p.file
@@ -212,7 +218,7 @@ func (p *parser) endFile() {
 }
 
 func (p *parser) beginProcess(name string, at Place) {
-	p.process = TrackProcess{Name: name, At: at}
+	p.process = TrackProcess{Name: name, At: at, Comment: p.above(at)}
 }
 
 func (p *parser) endProcess() {
@@ -265,7 +271,9 @@ func (p *parser) bfdKeywords() []Keyword {
 	)
 }
 
-func (p *parser) beginBFD(name string, at Place) { p.bfd = BFD{Name: name, At: at} }
+func (p *parser) beginBFD(name string, at Place) {
+	p.bfd = BFD{Name: name, At: at, Comment: p.above(at)}
+}
 
 func (p *parser) endBFD() {
 	b := p.bfd

@@ -20,6 +20,7 @@ const module = "github.com/regent-ha/regent/"
 var allowed = map[string][]string{
 	"cmd/regent":              {"*"},
 	"conf/keepalived":         {"conf"},
+	"conf/keepalived/convert": {"conf", "conf/keepalived"},
 	"internal/clients":        {"internal/netlab"},
 	"internal/daemon":         {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "responder/answer", "responder/speaker", "takeover/control", "takeover/flow", "takeover/tickle", "internal/event", "internal/status", "internal/status/metrics", "internal/status/web", "internal/supervisor", "internal/monitor", "internal/cluster", "internal/arbiter", "internal/notify"},
 	"internal/demo":           {"internal/netlab", "internal/picture"},
