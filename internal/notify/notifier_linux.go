@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -231,4 +232,26 @@ func (c Command) String() string {
 		return c.Args[0]
 	}
 	return fmt.Sprintf("%s (uid %d)", c.Args[0], c.User.UID)
+}
+
+// RunOnce runs a program, waits for it, and returns the end of what it printed.
+func RunOnce(ctx context.Context, c Command) (printed string, err error) {
+	cmd := c.prepare()
+	cmd.SysProcAttr.Pdeathsig = 0 // see [Reader]
+	cmd.WaitDelay = 100 * time.Millisecond
+	var out output.Tail
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		unix.Kill(-cmd.Process.Pid, unix.SIGKILL) //nolint:errcheck // it may just have ended
+		<-ended
+		err = ctx.Err()
+	}
+	return out.All(1000), err
 }
