@@ -42,6 +42,18 @@ func (r Result) Place(line int) keepalived.Place {
 	return keepalived.Place{}
 }
 
+// Problems returns what package conf says of the text, at the places that its lines come from.
+func (r Result) Problems(said conf.Diagnostics) keepalived.Problems {
+	var out keepalived.Problems
+	for _, d := range said {
+		if at := r.Place(d.Line); at.IsSet() {
+			d.File, d.Line, d.Column = at.File, at.Line, at.Column
+		}
+		out = append(out, keepalived.Problem{Diagnostic: d, Kind: keepalived.Note})
+	}
+	return out
+}
+
 // Convert returns the configuration that does in Regent what c does in keepalived, and what cannot be the same. The text
 // is TOML in any case; it should be used only if neither the problems here nor those of [keepalived.Parse] refuse it.
 func Convert(c *keepalived.Config, o Options) (Result, keepalived.Problems) {
