@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
+	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/notify"
 	"github.com/regent-ha/regent/takeover"
@@ -22,12 +24,18 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 	}
 	d.attachAll(d.routers)
 	d.apply(d.restoreAddresses(c.Removed))
+	for name, checks := range d.watched {
+		if slices.ContainsFunc(checks, func(c conf.HealthCheck) bool { return c.Kind == conf.CheckInterface }) {
+			d.checks.Hurry(name)
+		}
+	}
 	d.forget()
 }
 
 // attachAll starts the routers that can start, stops those that cannot go on, and moves those whose interface or
 // source is another one now.
 func (d *Daemon) attachAll(rs []*router) {
+	rs = d.withGroups(rs)
 	choose := d.sources()
 	var move, moved []*router
 	var lost []stranded
@@ -39,7 +47,7 @@ func (d *Daemon) attachAll(rs []*router) {
 		link := d.links[r.service.Interface]
 		src, err := choose(link, &r.spec)
 		if r.silent {
-			err = errSilent
+			err = d.silence(r)
 		}
 		switch {
 		case err != nil:
@@ -66,13 +74,26 @@ func (d *Daemon) attachAll(rs []*router) {
 			d.attached(r, d.links[r.service.Interface], bindings[i].Source)
 		}
 	}
-	if len(lost) > 0 {
+	if lost = d.strandGroups(lost); len(lost) > 0 {
 		d.detach(lost)
 	}
 }
 
 // errSilent is why a router does not take part that could.
 var errSilent = errors.New("no node may perform it, and the file wants silence then")
+
+// silence is why a router does not take part that could: policy wants that, or its checks.
+func (d *Daemon) silence(r *router) error {
+	if r.service.Raw {
+		return errors.New(d.preferences[r.service.Name].why)
+	}
+	return errSilent
+}
+
+// quiet reports whether nobody is told that a router does not take part: that is no fault.
+func (d *Daemon) quiet(r *router) bool {
+	return r.silent && (!r.service.Raw || d.preferences[r.service.Name].waits)
+}
 
 // sources returns [source] that remembers: thousands of routers share a few interfaces.
 func (d *Daemon) sources() func(takeover.LinkState, *spec) (netip.Addr, error) {
@@ -149,12 +170,15 @@ func (d *Daemon) detach(list []stranded) {
 			ids = append(ids, r.id)
 			// The loop's action says so too, in a moment; the addresses go now.
 			r.state, r.releasing = vrrp.Initialize, false
-		} else if !r.silent {
+		} else if !d.quiet(r) {
 			defer d.inform(r, notify.Fault)
 		}
 		if d.blocked[r.id] != s.why.Error() {
 			d.blocked[r.id] = s.why.Error()
 			r.reason = s.why.Error()
+			if d.preferences[r.service.Name].waits {
+				continue
+			}
 			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields()...)
 		}
 	}

@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"math"
+	"reflect"
 	"strings"
 	"time"
 
@@ -14,10 +15,10 @@ import (
 	"github.com/regent-ha/regent/policy"
 )
 
-// checksOf are the checks of a service as the monitor wants them.
-func checksOf(s *conf.Service) []monitor.Check {
-	out := make([]monitor.Check, len(s.Checks))
-	for i, c := range s.Checks {
+// checksOf are checks as the monitor wants them.
+func checksOf(checks []conf.HealthCheck) []monitor.Check {
+	out := make([]monitor.Check, len(checks))
+	for i, c := range checks {
 		out[i] = monitor.Check{Kind: string(c.Kind), Target: c.Target, Command: c.Command, Interval: c.Interval, Timeout: c.Timeout,
 			Rise: c.Rise, Fall: c.Fall, Status: c.Status, Body: c.Body, CAFile: c.CAFile, Verify: c.Verify}
 	}
@@ -29,20 +30,26 @@ func (d *Daemon) watchServices(gone []string) {
 	for _, name := range gone {
 		d.checks.Forget(name)
 		delete(d.results, name)
+		delete(d.watched, name)
 	}
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
-		if len(s.Checks) == 0 {
-			delete(d.results, s.Name)
+		checks := d.checksFor(s)
+		known := make([]*monitor.Result, len(checks))
+		for i, c := range checks { // what did not change keeps its result
+			if was := d.watched[s.Name]; i < len(was) && reflect.DeepEqual(was[i], c) {
+				known[i] = d.results[s.Name][i]
+			}
+		}
+		d.watched[s.Name], d.results[s.Name] = checks, known
+		if len(checks) == 0 {
 			d.checks.Forget(s.Name)
-			d.judgeChecks(s)
-			continue
+		} else {
+			d.checks.Watch(s.Name, checksOf(checks))
 		}
-		if len(d.results[s.Name]) != len(s.Checks) {
-			d.results[s.Name] = make([]*monitor.Result, len(s.Checks))
-		}
-		d.checks.Watch(s.Name, checksOf(s))
-		d.judgeChecks(s)
+	}
+	for i := range d.cfg.Services { // when all are known: those of a group depend on each other
+		d.judgeChecks(&d.cfg.Services[i])
 	}
 }
 
@@ -76,7 +83,7 @@ func (d *Daemon) checked(r monitor.Result) {
 		if !r.OK {
 			id, word = event.CheckFailed, "fails"
 		}
-		d.report.Report(id, s.Name+": its check "+word+": "+r.Detail, "service", s.Name, "check", nameOf(s.Checks[r.Index]), "reason", r.Detail)
+		d.report.Report(id, s.Name+": its check "+word+": "+r.Detail, "service", s.Name, "check", nameOf(d.watched[s.Name][r.Index]), "reason", r.Detail)
 	}
 }
 
@@ -90,7 +97,7 @@ func (d *Daemon) judgeChecks(s *conf.Service) {
 	var details []string
 	for i, r := range d.results[s.Name] {
 		ok := r != nil && r.OK
-		if s.Checks[i].Kind == conf.CheckInterface {
+		if d.watched[s.Name][i].Kind == conf.CheckInterface {
 			able = able && ok
 		} else {
 			alive = alive && ok
@@ -102,20 +109,21 @@ func (d *Daemon) judgeChecks(s *conf.Service) {
 	d.mind.Checked(clock(), s.Name, able, alive, strings.Join(details, "; "))
 }
 
-// judgeByHand applies the checks of a service with a priority by hand.
+// judgeByHand applies the checks of a service with a priority by hand, and those of its group.
 func (d *Daemon) judgeByHand(s *conf.Service) {
-	var results []policy.HandCheck
-	for i, r := range d.results[s.Name] {
-		h := policy.HandCheck{Weight: s.Checks[i].Weight}
-		if r != nil {
-			h.Known, h.OK, h.Detail = true, r.OK, r.Detail
-			if s.Checks[i].Kind == conf.CheckFile && r.OK {
-				h.Weight = int(r.Value) * max(1, h.Weight)
+	d.preferByHand(s)
+	if g := d.groupOf(s.Name); g != nil {
+		for _, name := range g.Services {
+			if other := d.service(name); other != nil && name != s.Name {
+				d.preferByHand(other)
 			}
 		}
-		results = append(results, h)
 	}
-	p := byHand(s, results)
+}
+
+// preferByHand lets a service with a priority by hand take part as its checks want it.
+func (d *Daemon) preferByHand(s *conf.Service) {
+	p := d.joined(s)
 	was, had := d.preferences[s.Name]
 	if had && was == p {
 		return
@@ -124,9 +132,13 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 	if !had {
 		return // its routers are not made yet
 	}
-	d.prefer(d.routersOf(s.Name))
+	rs := d.routersOf(s.Name)
+	d.prefer(rs)
 	d.setDuty(s.Name, p.duty, 0)
 	d.showByHand(s)
+	for _, r := range rs {
+		d.ranked(r)
+	}
 }
 
 // showByHand reports what is done with the address of a service by hand that may refuse, when that changes. One that never
@@ -154,6 +166,9 @@ func (d *Daemon) showByHand(s *conf.Service) {
 
 // nameOf is a check for people.
 func nameOf(c conf.HealthCheck) string {
+	if c.Name != "" {
+		return c.Name
+	}
 	if len(c.Command) > 0 {
 		return string(c.Kind) + " " + strings.Join(c.Command, " ")
 	}

@@ -75,10 +75,11 @@ type Daemon struct {
 	doubts      agent.Doubts
 	store       *store
 	checks      *monitor.Monitor
-	results     map[string][]*monitor.Result // by service and check; nil until the first
-	channel     *cluster.Cluster             // nil: none
-	refused     cluster.Stats                // as last reported
-	nonsense    uint64                       // messages with the right key that make no sense
+	watched     map[string][]conf.HealthCheck // by service: its own checks, and those of its group
+	results     map[string][]*monitor.Result  // by service and check; nil until the first
+	channel     *cluster.Cluster              // nil: none
+	refused     cluster.Stats                 // as last reported
+	nonsense    uint64                        // messages with the right key that make no sense
 	performer   *performer
 	controls    map[string]*conf.Control // of services that were started
 	lessor      arbiter.Arbiter
@@ -99,7 +100,7 @@ func Run(ctx context.Context, o Options) error {
 		o: o, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node),
 		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, blocked: map[vrrp.ID]string{},
 		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), posts: make(chan func(), 256),
-		preferences: map[string]preference{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, shown: map[string]duty{}, refusals: make(chan responder.Event, 64),
+		preferences: map[string]preference{}, watched: map[string][]conf.HealthCheck{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, shown: map[string]duty{}, refusals: make(chan responder.Event, 64),
 	}
 	d.history = event.NewHistory(historySize)
 	d.report.Keep(d.history)
@@ -117,7 +118,11 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 	if err := d.open(life); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() {
+		err = errors.Join(err, d.close())
+		d.around("what is run after the stop", d.cfg.Notify.Stop, d.cfg.Notify.StopTimeout)
+	}()
+	d.around("what is run before the start", d.cfg.Notify.Start, d.cfg.Notify.StartTimeout)
 	parts.Go(func() { d.followChecks(life) })
 	parts.Go(func() { d.followLeases(life) })
 	if d.channel != nil {

@@ -69,6 +69,9 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 		r.releasing = false
 	}
 	r.state, r.since, r.reason, r.peer = a.To, time.Now(), a.Reason.String(), a.Peer
+	if a.To == vrrp.Initialize && d.blocked[r.id] != "" {
+		r.reason = d.blocked[r.id]
+	}
 	id := event.Initialize
 	switch a.To {
 	case vrrp.Active:
@@ -82,11 +85,15 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 
 // record prepares the record of an action.
 func (d *Daemon) record(id event.ID, what string, r *router, a vrrp.Action, more ...any) func() {
-	fields := r.fields(append(more, "reason", a.Reason.String(), "priority", int(r.vrrp.Priority))...)
+	reason := a.Reason.String()
+	if a.Kind == vrrp.Enter {
+		reason = r.reason
+	}
+	fields := r.fields(append(more, "reason", reason, "priority", int(r.vrrp.Priority))...)
 	if a.Peer.IsValid() {
 		fields = append(fields, "peer", a.Peer, "peer_priority", int(a.PeerPriority))
 	}
-	text := fmt.Sprintf("%s %s: %s", r.service.Name, what, a.Reason)
+	text := fmt.Sprintf("%s %s: %s", r.service.Name, what, reason)
 	return func() { d.report.Report(id, text, fields...) }
 }
 

@@ -3,15 +3,16 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"os/user"
-	"strconv"
+	"os/exec"
+	"reflect"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/notify"
-	"github.com/regent-ha/regent/vrrp"
 )
 
 // stopPatience is how long programs that are told of the stop may take.
@@ -20,16 +21,24 @@ const stopPatience = time.Second
 // messenger tells programs of changes of state.
 type messenger struct {
 	run    *notify.Notifier
-	fifo   *notify.FIFO // nil: none
-	path   string       // of the FIFO
+	fifo   *notify.FIFO   // nil: none
+	reader *notify.Reader // of the FIFO; nil: none
+	pipe   pipe           // as it was opened
 	told   map[string]notify.State
+	groups map[string]notify.State
+	heard  map[string]int          // priorities, as readers of the FIFO know them
 	judged map[string]error        // programs by user and path, so that each is reported once
 	users  map[string]*notify.User // by name
+	poster *notify.Poster          // nil: nothing is mailed
+	mails  conf.Mail               // as the poster knows it
 }
+
+// pipe is what the configuration says about the FIFO, in a form that can be compared.
+type pipe struct{ path, user, script string }
 
 // openNotify makes ready to tell programs what the configuration wants.
 func (d *Daemon) openNotify() {
-	d.messenger = &messenger{run: notify.New(notify.Options{Logger: d.o.Log}), told: map[string]notify.State{}}
+	d.messenger = &messenger{run: notify.New(notify.Options{Logger: d.o.Log}), told: map[string]notify.State{}, groups: map[string]notify.State{}, heard: map[string]int{}}
 	d.reloadNotify()
 }
 
@@ -38,30 +47,53 @@ func (d *Daemon) reloadNotify() {
 	m := d.messenger
 	m.judged, m.users = map[string]error{}, map[string]*notify.User{}
 	for i := range d.cfg.Services { // what cannot be run is told now, not when it is needed
-		if p := d.cfg.Services[i].Notify; p != nil {
-			for _, words := range [][]string{p.Active, p.Backup, p.Fault, p.Stop, p.Any} {
-				d.program(&d.cfg.Services[i], words)
-			}
-		}
+		d.judgePrograms(d.cfg.Services[i].Name, d.cfg.Services[i].Notify)
 	}
-	if m.path == d.cfg.Notify.FIFO {
+	for i := range d.cfg.SyncGroups {
+		d.judgePrograms(d.cfg.SyncGroups[i].Name, d.cfg.SyncGroups[i].Notify)
+	}
+	d.reloadMail()
+	n := &d.cfg.Notify
+	user := n.FIFOUser
+	if user == "" {
+		user = n.User
+	}
+	is := pipe{n.FIFO, user, fmt.Sprintf("%q", n.FIFOScript)}
+	if m.pipe == is {
 		return
+	}
+	m.closePipe(d)
+	m.pipe = is
+	if is.path == "" {
+		return
+	}
+	owner, err := d.lookUp(user)
+	if err == nil {
+		m.fifo, err = notify.OpenFIFO(is.path, owner)
+	}
+	if err != nil {
+		d.report.Report(event.NotifyRefused, fmt.Sprintf("nobody hears of changes of state by FIFO: %v", err))
+		return
+	}
+	if len(n.FIFOScript) == 0 {
+		return
+	}
+	if c, ok := d.program("the FIFO's reader", append(n.FIFOScript[:len(n.FIFOScript):len(n.FIFOScript)], is.path), user); ok {
+		m.reader = notify.Start(c, d.o.Log)
+	}
+}
+
+// closePipe ends the FIFO and its reader.
+func (m *messenger) closePipe(d *Daemon) {
+	if m.reader != nil {
+		m.reader.Close()
+		m.reader = nil
 	}
 	if m.fifo != nil {
 		if err := m.fifo.Close(); err != nil {
 			d.o.Log.Warn("the FIFO for changes of state does not close", "error", err)
 		}
-	}
-	m.fifo, m.path = nil, d.cfg.Notify.FIFO
-	if m.path == "" {
-		return
-	}
-	owner, err := d.lookUp(d.cfg.Notify.User)
-	if err == nil {
-		m.fifo, err = notify.OpenFIFO(m.path, owner)
-	}
-	if err != nil {
-		d.report.Report(event.NotifyRefused, fmt.Sprintf("nobody hears of changes of state by FIFO: %v", err))
+		m.fifo = nil
 	}
 }
 
@@ -73,119 +105,123 @@ func (d *Daemon) closeNotify() error {
 	if err := d.messenger.run.Close(stopPatience); err != nil {
 		d.o.Log.Warn("programs that are told of changes of state", "error", err)
 	}
-	if d.messenger.fifo == nil {
-		return nil
+	d.messenger.closePipe(d)
+	if d.messenger.poster != nil {
+		d.messenger.poster.Close(stopPatience)
 	}
-	return d.messenger.fifo.Close()
+	return nil
 }
 
-// inform tells programs of a service's state. It goes by the first of its virtual routers.
-func (d *Daemon) inform(r *router, state notify.State) {
-	m := d.messenger
-	name := r.service.Name
-	for _, other := range d.routers {
-		if other.service.Name == name && other != r && !other.leaving && other.vrrp.Family == vrrp.IPv4 {
-			return
-		}
+// reloadMail takes in where changes of state are mailed to.
+func (d *Daemon) reloadMail() {
+	m, is := d.messenger, conf.Mail{}
+	if d.cfg.Mail != nil {
+		is = *d.cfg.Mail
 	}
-	if m.told[name] == state {
+	if reflect.DeepEqual(is, m.mails) {
 		return
 	}
-	m.told[name] = state
-	c := notify.Change{Kind: notify.Instance, Name: name, State: state, Priority: int(r.vrrp.Priority)}
-	if p := r.service.Notify; p != nil {
-		words := map[notify.State][]string{notify.Master: p.Active, notify.Backup: p.Backup, notify.Fault: p.Fault, notify.Stop: p.Stop}[state]
-		d.tellProgram(r.service, words)
-		if p.Any != nil {
-			d.tellProgram(r.service, append(p.Any[:len(p.Any):len(p.Any)], c.Arguments()...))
-		}
+	if m.poster != nil {
+		go m.poster.Close(is.Timeout) // what waits is sent the old way
 	}
-	if m.fifo != nil {
-		m.fifo.Write(c)
-	}
-	if state == notify.Stop {
-		delete(m.told, name)
+	m.mails, m.poster = is, nil
+	if is.Server != "" {
+		m.poster = notify.NewPoster(notify.Mail{Server: is.Server, From: is.From, To: is.To, RouterID: is.RouterID, Helo: is.Helo, Timeout: is.Timeout, Faults: is.Faults}, d.o.Log)
 	}
 }
 
-// told is the state of an action in the words of programs; false: they hear nothing of it.
-func told(r *router, a vrrp.Action) (notify.State, bool) {
-	switch {
-	case a.Kind == vrrp.Inherited && r.leaving: // the address is gone now
-		return notify.Stop, true
-	case a.Kind != vrrp.Enter:
-		return "", false
-	case a.To == vrrp.Active:
-		return notify.Master, true
-	case a.To == vrrp.Backup:
-		return notify.Backup, true
-	case a.Reason != vrrp.ReasonShutdown:
-		return notify.Fault, true
+// judgePrograms reports the programs of a service or group that cannot be run.
+func (d *Daemon) judgePrograms(of string, p *conf.Programs) {
+	if p == nil {
+		return
 	}
-	// A release that waits for an heir ends later; one that is to come back is Backup then.
-	return notify.Stop, !r.releasing && !r.returning
+	for key := range programKeys {
+		words, user := programOf(p, key)
+		d.program(of, words, user)
+	}
 }
 
-func (d *Daemon) tellProgram(s *conf.Service, words []string) {
-	if c, ok := d.program(s, words); ok {
-		d.messenger.run.Run(s.Name, c)
+// programOf is a program by its key in the file, and who runs it; "" leaves that to [notify].
+func programOf(p *conf.Programs, key string) (words []string, user string) {
+	user = p.User
+	if u := p.Users[key]; u != "" {
+		user = u
 	}
+	return programKeys[key](p), user
+}
+
+// programKeys are the programs by their keys in the file.
+var programKeys = map[string]func(*conf.Programs) []string{
+	"active":         func(p *conf.Programs) []string { return p.Active },
+	"backup":         func(p *conf.Programs) []string { return p.Backup },
+	"fault":          func(p *conf.Programs) []string { return p.Fault },
+	"stop":           func(p *conf.Programs) []string { return p.Stop },
+	"any":            func(p *conf.Programs) []string { return p.Any },
+	"deleted":        func(p *conf.Programs) []string { return p.Deleted },
+	"lower_priority": func(p *conf.Programs) []string { return p.LowerPriority },
 }
 
 // program is a command as it may be run; false if there is none, or it must not.
-func (d *Daemon) program(s *conf.Service, words []string) (notify.Command, bool) {
+func (d *Daemon) program(of string, words []string, user string) (notify.Command, bool) {
 	if len(words) == 0 {
 		return notify.Command{}, false
 	}
-	name := s.Notify.User
-	if name == "" {
-		name = d.cfg.Notify.User
+	if user == "" {
+		user = d.cfg.Notify.User
 	}
-	u, err := d.lookUp(name)
-	key := name + " " + words[0]
+	key := user + " " + words[0]
 	before, known := d.messenger.judged[key]
+	u, err := d.lookUp(user)
+	path := words[0]
 	if err == nil {
-		err = notify.Inspect(words[0], u)
+		path, err = notify.Find(words[0])
 	}
+	if err == nil {
+		err = notify.Inspect(path, u)
+	}
+	insecure := d.cfg.Notify.Insecure && errors.Is(err, notify.ErrUntrusted)
 	d.messenger.judged[key] = err
-	if err != nil {
-		if !known || before == nil {
-			d.report.Report(event.NotifyRefused, fmt.Sprintf("%s: not told of changes of state: %v", s.Name, err), "service", s.Name)
+	if err != nil && (!known || before == nil) {
+		text := fmt.Sprintf("%s: not told of changes of state: %v", of, err)
+		if insecure {
+			text = fmt.Sprintf("%s: %v; it is run all the same, as script_security is off", of, err)
 		}
+		d.report.Report(event.NotifyRefused, text, "service", of)
+	}
+	if err != nil && !insecure {
 		return notify.Command{}, false
 	}
-	return notify.Command{Args: words, User: u}, true
+	return notify.Command{Args: append([]string{path}, words[1:]...), User: u}, true
 }
 
 // lookUp finds a user; nil is the daemon's own.
 func (d *Daemon) lookUp(name string) (*notify.User, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if u := d.messenger.users[name]; u != nil {
+	if u, ok := d.messenger.users[name]; ok {
 		return u, nil
 	}
-	found, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("user %q: %w", name, err)
-	}
-	number := func(text string) uint32 {
-		n, bad := strconv.ParseUint(text, 10, 32)
-		if bad != nil && err == nil {
-			err = fmt.Errorf("user %q: %w", name, bad)
-		}
-		return uint32(n) //nolint:gosec // 32 bits
-	}
-	u := &notify.User{UID: number(found.Uid), GID: number(found.Gid)}
-	groups, bad := found.GroupIds()
-	if bad != nil {
-		return nil, fmt.Errorf("groups of user %q: %w", name, bad)
-	}
-	for _, g := range groups {
-		u.Groups = append(u.Groups, number(g))
-	}
+	u, err := notify.LookUp(name)
 	if err == nil {
 		d.messenger.users[name] = u
 	}
 	return u, err
+}
+
+// around runs a program before everything or after everything, and waits for it.
+func (d *Daemon) around(what string, words []string, limit time.Duration) {
+	c, ok := d.program(what, words, "")
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if out, err := notify.RunOnce(ctx, c); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("it took longer than %s", limit)
+		}
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		d.o.Log.Warn(what+" failed", "program", c.Args[0], "error", err)
+	}
 }

@@ -121,10 +121,12 @@ type preference struct {
 	preemptBelow uint8
 	duty         duty // while Active
 	why          string
+	waits        bool // for the first results of its checks
 }
 
 // byHand is the preference of a service whose priority is given by hand, after its checks.
 func byHand(s *conf.Service, results []policy.HandCheck) preference {
-	d := policy.ByHand(policy.Hand{Priority: s.Priority, Preempt: s.Preempt, Refuse: s.Refuse, Checks: results})
-	return preference{takes: d.Takes, priority: d.Priority, preemptBelow: d.PreemptBelow, duty: duty(d.Duty), why: strings.Join(d.Reasons, "; ")}
+	h := policy.Hand{Priority: s.Priority, Preempt: s.Preempt, Refuse: s.Refuse, Release: s.OnFault == conf.FaultRelease, Checks: results}
+	d := policy.ByHand(h)
+	return preference{takes: d.Takes, priority: d.Priority, preemptBelow: d.PreemptBelow, duty: duty(d.Duty), why: strings.Join(d.Reasons, "; "), waits: h.Waits()}
 }

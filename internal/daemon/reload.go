@@ -84,6 +84,7 @@ func (d *Daemon) reload() {
 	d.apply(d.routers)
 	d.refresh(updated)
 	d.limit()
+	d.tellAgain()
 	d.report.Report(event.Reloaded, "a new configuration is in force", "added", count[conf.Added], "removed", count[conf.Removed],
 		"changed", count[conf.InPlace], "restarted", count[conf.Restart], "unchanged", count[conf.Unchanged])
 }
@@ -162,6 +163,7 @@ func (d *Daemon) create(services []*conf.Service, hold time.Duration) error {
 		for _, sp := range specs(d.cfg, s, d.preferences[s.Name], hold) {
 			d.lastID++
 			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
+			r.silent = !d.preferences[s.Name].takes
 			r.vrrp.Leader = leader
 			leader = r.id // the IPv6 side, which comes second, moves with the IPv4 side
 			fresh = append(fresh, r)

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/policy"
+)
+
+// Services of a sync group are Active together or not at all. The core moves them together; what stops one from taking part in
+// elections is found out here, and stops all.
+
+// groupOf is the sync group of a service; nil: it is in none.
+func (d *Daemon) groupOf(service string) *conf.SyncGroup {
+	for i := range d.cfg.SyncGroups {
+		if slices.Contains(d.cfg.SyncGroups[i].Services, service) {
+			return &d.cfg.SyncGroups[i]
+		}
+	}
+	return nil
+}
+
+// checksFor are all checks of a service: its own, and those of its group.
+func (d *Daemon) checksFor(s *conf.Service) []conf.HealthCheck {
+	g := d.groupOf(s.Name)
+	if g == nil {
+		return s.Checks
+	}
+	out := slices.Clone(s.Checks)
+	if !g.Weights { // they would set members against each other
+		out = slices.DeleteFunc(out, func(c conf.HealthCheck) bool { return c.Weight != 0 && c.Kind != conf.CheckNumber })
+		for i := range out {
+			if out[i].Kind == conf.CheckNumber {
+				out[i].Weight = 0
+			}
+		}
+	}
+	return append(out, g.Checks...)
+}
+
+// errGroup is why a router does not take part that could: another of its group cannot.
+type errGroup struct{ group, member string }
+
+func (e errGroup) Error() string {
+	return fmt.Sprintf("service %q of sync group %q does not take part", e.member, e.group)
+}
+
+// handOf is the preference of a service by hand by its own checks.
+func (d *Daemon) handOf(s *conf.Service) preference {
+	var results []policy.HandCheck
+	for i, c := range d.watched[s.Name] {
+		h := policy.HandCheck{Weight: c.Weight, Reverse: c.Reverse, Number: c.Kind == conf.CheckNumber}
+		if r := d.results[s.Name][i]; r != nil {
+			h.Known, h.OK, h.Detail, h.Value = true, r.OK, r.Detail, int64(r.Value)
+			if c.Kind == conf.CheckFile && r.OK {
+				h.Weight = int(r.Value) * max(1, h.Weight)
+			}
+		}
+		results = append(results, h)
+	}
+	return byHand(s, results)
+}
+
+// joined is the preference of a service by hand: in a fault of one member of its group no other takes part either.
+func (d *Daemon) joined(s *conf.Service) preference {
+	p := d.handOf(s)
+	g := d.groupOf(s.Name)
+	if g == nil || !p.takes {
+		return p
+	}
+	for _, name := range g.Services {
+		other := d.service(name)
+		if name == s.Name || other == nil {
+			continue
+		}
+		if q := d.handOf(other); !q.takes {
+			p.takes, p.waits, p.duty, p.why = false, q.waits, dutyNone, errGroup{g.Name, name}.Error()
+			return p
+		}
+	}
+	return p
+}
+
+// withGroups adds the other members of the groups of routers: whether one takes part depends on all.
+func (d *Daemon) withGroups(rs []*router) []*router {
+	if len(d.cfg.SyncGroups) == 0 {
+		return rs
+	}
+	out := slices.Clone(rs)
+	for _, r := range rs {
+		g := d.groupOf(r.service.Name)
+		if g == nil {
+			continue
+		}
+		for _, other := range d.routers {
+			if other != r && slices.Contains(g.Services, other.service.Name) {
+				out = append(out, other)
+			}
+		}
+	}
+	return unique(out)
+}
+
+// strandGroups adds the other members of the groups of routers that cannot take part.
+func (d *Daemon) strandGroups(lost []stranded) []stranded {
+	if len(d.cfg.SyncGroups) == 0 {
+		return lost
+	}
+	out := map[*router]bool{}
+	for _, s := range lost {
+		out[s.router] = true
+	}
+	for _, s := range slices.Clone(lost) {
+		g := d.groupOf(s.router.service.Name)
+		if g == nil || s.router.silent || errors.As(s.why, &errGroup{}) {
+			continue
+		}
+		for _, r := range d.routers {
+			if !out[r] && !r.leaving && slices.Contains(g.Services, r.service.Name) {
+				out[r] = true
+				lost = append(lost, stranded{r, errGroup{g.Name, s.router.service.Name}})
+			}
+		}
+	}
+	return lost
+}
