@@ -94,6 +94,16 @@ func next(s string, from int) (use, bool) {
 	return use{}, false
 }
 
+// undefined complains of a name that nobody has defined. It stays as it is; but outside of quotation marks keepalived takes
+// its braces for those of a block, and loses what follows.
+func (r *reader) undefined(before, name string, at Place) {
+	if strings.Count(before, `"`)%2 == 1 || strings.Count(before, "'")%2 == 1 {
+		r.note(at, "%s is not defined and stays as it is", name)
+		return
+	}
+	r.refuse(at, Structure, "%s is not defined: keepalived takes its braces for those of a block, and loses what follows", name)
+}
+
 // substitute puts values in the place of names. A name of several lines at the end makes the text those lines; body is
 // nil otherwise.
 func (r *reader) substitute(t text) (out text, body []text) {
@@ -112,7 +122,7 @@ func (r *reader) substitute(t text) (out text, body []text) {
 		switch {
 		case d == nil || len(u.args) > 0:
 			if d == nil && t.s[u.from+1] == '{' {
-				r.note(at, "%s is not defined and stays as it is", t.s[u.from:u.to])
+				r.undefined(t.s[:u.from], t.s[u.from:u.to], at)
 			}
 			from = u.to
 		case d.multi:

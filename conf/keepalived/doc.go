@@ -20,7 +20,7 @@
 //
 // keepalived starts with almost anything, and files rely on that. So what keepalived names and goes on with is a warning
 // here, and what it does instead is done here too: an unknown keyword, a number out of range, an address that is none.
-// Errors are kept for what no machine should start with: braces and quotes that do not match, for keepalived then loses
+// Errors are kept for what no machine should start with: braces and quotes that do not match where keepalived then loses
 // the rest of a block, addresses included; an argument that is missing, at which keepalived stops; instances that
 // keepalived drops; files and keys that must be there; and the few things that Regent cannot do while peers rely on them
 // (AH, ipvlan). Other warnings are Regent's own advice. A [Problem]'s Kind keeps these apart, and

@@ -2,13 +2,18 @@
 
 package keepalived
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/regent-ha/regent/conf"
+)
 
 // Token is a word and where it stands.
 type Token struct {
 	Text   string
 	At     Place
 	quoted bool
+	open   bool // its quotation does not end
 }
 
 // piece is what the lexer finds in a line: words, or one brace.
@@ -68,16 +73,16 @@ func (l *log) plainWord(t text, i int) (Token, int) {
 	if t.s[i] == '"' {
 		end := strings.IndexByte(t.s[i+1:], '"')
 		if end < 0 {
-			l.refuse(at, Structure, "a quotation begins here and does not end in this line")
-			return Token{t.s[i+1:], at, true}, len(t.s)
+			l.add(at, Structure, conf.Warning, "a quotation begins here and does not end in this line: what it holds is not read")
+			return Token{Text: t.s[i+1:], At: at, quoted: true, open: true}, len(t.s)
 		}
-		return Token{t.s[i+1 : i+1+end], at, true}, i + end + 2
+		return Token{Text: t.s[i+1 : i+1+end], At: at, quoted: true}, i + end + 2
 	}
 	var b strings.Builder
 	for i < len(t.s) {
 		switch c := t.s[i]; {
 		case isBlank(c) || c == '{' || c == '}' || c == '"':
-			return Token{b.String(), at, false}, i
+			return Token{Text: b.String(), At: at}, i
 		case c == '\\' && i+1 < len(t.s) && (t.s[i+1] == '#' || t.s[i+1] == '!'):
 			b.WriteByte(t.s[i+1])
 			i += 2
@@ -90,7 +95,7 @@ func (l *log) plainWord(t text, i int) (Token, int) {
 			i++
 		}
 	}
-	return Token{b.String(), at, false}, i
+	return Token{Text: b.String(), At: at}, i
 }
 
 // undefined returns the length of ${NAME} at the start of s, which nobody has defined if it is still there; its braces
@@ -109,7 +114,7 @@ func (l *log) scriptWord(t text, i int) (Token, int) {
 	if open {
 		l.refuse(at, Structure, "a quotation begins in this word and does not end in this line")
 	}
-	return Token{word, at, quoted}, i + n
+	return Token{Text: word, At: at, quoted: quoted}, i + n
 }
 
 // shellWord reads a word by the rules of commands: '…' and "…" keep blanks and may touch other text, a backslash escapes.

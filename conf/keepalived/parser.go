@@ -87,6 +87,9 @@ func (p *parser) walk(block string, lines []*node) {
 			p.unknown(block, n)
 			continue
 		}
+		if k.needs > len(n.args()) && n.broken.IsSet() {
+			continue // nothing is left of it, which has been said
+		}
 		if k.needs > len(n.args()) {
 			p.refuse(n.at(), Missing, "%s needs an argument: %s %s", k.Name, k.Name, k.Args)
 			continue
@@ -154,8 +157,8 @@ func (p *parser) unknown(block string, n *node) {
 		p.walk("", []*node{n})
 		return
 	}
-	if block == "" && !n.braced {
-		if k := p.table["vrrp_instance"][name]; k != nil && len(n.args()) >= k.needs && p.table["global_defs"][name] == nil {
+	if block == "" {
+		if k := p.table["vrrp_instance"][name]; k != nil && k.block == n.braced && len(n.args()) >= k.needs && p.table["global_defs"][name] == nil {
 			p.refuse(n.at(), Structure, "%s belongs in vrrp_instance: is there a } too many before it?", name)
 			return
 		}

@@ -68,7 +68,7 @@ func TestLanguage(t *testing.T) {
 		{"an escaped comment sign", `a\#b c\!d`, []string{"a#b c!d"}, nil},
 		{"a quotation ends a word and begins one", `e"f"g "a b"c "" x`, []string{`e f g "a b" c "" x`}, nil},
 		{"single quotes and backslashes are ordinary", `'s t' w\ x y\\z`, []string{`'s t' w\ x y\\z`}, nil},
-		{"an open quotation", `a "b c`, []string{`a "b c"`}, []string{"1:3: error: a quotation begins here and does not end in this line"}},
+		{"an open quotation", `a "b c`, []string{`a "b c"`}, []string{"1:3: warning: a quotation begins here and does not end in this line: what it holds is not read"}},
 		{"braces part words", "a{b}c {d }e", []string{"a { b } c { d } e"}, nil},
 		{"blank lines and carriage returns", "a\r\n\r\n\tb\v c\r\n", []string{"a", "b c"}, nil},
 		{"a byte order mark", "\xef\xbb\xbfa", []string{"a"}, nil},
@@ -85,7 +85,7 @@ func TestLanguage(t *testing.T) {
 		{"values are looked up when used", "$A=1\n$B=$A\n$A=2\n$B", []string{"2"}, nil},
 		{"a value defined later", "$L=${U}z\n$U=now\n$L", []string{"nowz"}, nil},
 		{"values in values", "$A=10.2.${B}\n$B=0\n${A}.1\n$B=10\n${A}.1", []string{"10.2.0.1", "10.2.10.1"}, nil},
-		{"an undefined name is left", "$U ${U}x", []string{`$U "${U}x"`}, []string{"1:4: warning: ${U} is not defined and stays as it is"}},
+		{"an undefined name is left", "$U ${U}x", []string{`$U "${U}x"`}, []string{"1:4: error: ${U} is not defined: keepalived takes its braces for those of a block, and loses what follows"}},
 		{"a blank before = defines nothing", "$ B=3\n$B =3\n$2X=5", []string{"$ B=3", "$B =3", "$2X=5"}, nil},
 		{"a value that uses itself", "$A=x$A\n$A", nil, []string{"2:1: error: $A makes a line of more than 1000 names or 64 KiB: does it use itself?"}},
 

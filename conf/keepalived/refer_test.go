@@ -56,7 +56,7 @@ func TestReferences(t *testing.T) {
 		{"a script's times", "vrrp_script a {\n script </dev/tcp\n interval 0.25\n}\n", "Scripts[0].Interval = 250ms|Scripts[0].Timeout = 250ms|Scripts[0].Readable = /dev/tcp|Scripts[0].Rise = 1", nil},
 		{"a process", "vrrp_track_process a {\n process '/a b' 'c d' -e\n delay 0.5\n fork_delay 1\n}\n", `TrackProcesses[0].Process = ["/a b" "c d" "-e"]|TrackProcesses[0].Match = 1|TrackProcesses[0].QuorumMax = -1|TrackProcesses[0].ForkDelay = 1s|TrackProcesses[0].TerminateDelay = 500ms`, nil},
 		{"bfd", "bfd_instance b {\n neighbour_ip 2001:db8::1\n min_rx 3.312\n checker\n}\n", "BFDs[0].MinRX = 3.312ms|BFDs[0].MinTX = 10ms|BFDs[0].IdleTX = 1s|BFDs[0].Multiplier = 5|BFDs[0].TTL = 64|BFDs[0].VRRP = false", nil},
-		{"bfd over several hops", "bfd_instance b {\n neighbor_ip 192.0.2.1\n multihop\n}\n", "BFDs[0].TTL = 255", []string{"3:2: error: multihop: Regent speaks BFD over a single hop (RFC 5881)"}},
+		{"bfd over several hops", "bfd_instance b {\n neighbor_ip 192.0.2.1\n multihop\n}\n", "BFDs[0].TTL = 255|BFDs[0].Multihop = true @3:2", nil},
 
 		{"a sync group", three("") + "vrrp_sync_group G {\n group {\n I1 I2\n I9\n }\n}\nvrrp_sync_group H {\n group {\n I1\n I3\n }\n}\nvrrp_sync_group N {\n}\n",
 			`SyncGroups[0].Members[0] = I1|SyncGroups[0].Members[1] = I2|SyncGroups[1].Members[0] = I3|SyncGroups[2].Name -`, []string{

@@ -256,11 +256,7 @@ func (p *parser) bfdKeywords() []Keyword {
 		kw("ttl", Rare, "1-255", "255", p.number(&b.TTL, 1, 255)),
 		kw("hoplimit", Rare, "1-255", "64", p.number(&b.TTL, 1, 255)),
 		kw("max_hops", Rare, "0-255", "0", p.number(&b.MaxHops, 0, 255)),
-		kw("multihop", Rare, "[BOOL]", "off", action{limit: 1, do: func(n *node) {
-			if on, ok := p.onOff(n); ok && on {
-				p.refuse(n.at(), Unable, "multihop: Regent speaks BFD over a single hop (RFC 5881)")
-			}
-		}}, since("2.4.0"), note("only off: Regent speaks BFD over a single hop")),
+		kw("multihop", Rare, "[BOOL]", "on", p.boolean(&b.Multihop), since("2.4.0")),
 		kw("weight", Rare, "-253..253 [reverse]", "10", p.weight(&b.Weight, mostWeight)),
 		kw("vrrp", Rare, "", "", action{do: func(n *node) { b.VRRP = Flag{true, n.at()} }}),
 		kw("checker", Rare, "", "", action{do: func(n *node) {

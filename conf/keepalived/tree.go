@@ -2,13 +2,18 @@
 
 package keepalived
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/regent-ha/regent/conf"
+)
 
 // node is a line and the block that follows it.
 type node struct {
 	words  []Token // never empty but for a block without a line before it
 	block  []*node
 	braced bool
+	broken Place // of a word that was lost, as its quotation does not end
 	open   Place
 	end    Place
 }
@@ -61,6 +66,9 @@ func (t *tree) line(l text) {
 			t.closeBlock(p.at)
 		case t.deep == 0:
 			t.last = &node{words: p.words}
+			if last := len(p.words) - 1; p.words[last].open {
+				t.last.words, t.last.broken = p.words[:last], p.words[last].At
+			}
 			in := t.stack[len(t.stack)-1]
 			in.block = append(in.block, t.last)
 		}
@@ -92,7 +100,7 @@ func (t *tree) closeBlock(at Place) {
 		return
 	}
 	if len(t.stack) == 1 {
-		t.refuse(at, Structure, "this } closes nothing: is there one too many above?")
+		t.add(at, Structure, conf.Warning, "this } closes nothing: is there one too many above?")
 		return
 	}
 	t.stack[len(t.stack)-1].end = at
@@ -107,7 +115,7 @@ func (t *tree) finish() []*node {
 		t.stack = t.stack[:len(t.stack)-1]
 		stray := slices.IndexFunc(n.block, func(k *node) bool { return k.braced && onlyAtRoot(k.name()) && len(k.args()) > 0 })
 		if stray < 0 {
-			t.refuse(n.open, Structure, "this block of %s is not closed at the end of the file", n.name())
+			t.add(n.open, Structure, conf.Warning, "this block of %s is not closed at the end of the file", n.name())
 			continue
 		}
 		t.refuse(n.open, Structure, "this block of %s is not closed: the } is probably missing before %s in line %d",

@@ -54,7 +54,7 @@ func TestStructure(t *testing.T) {
 			`6:2: warning: virtual_ipaddress: "priority" is no address: it is a keyword of vrrp_instance; is a } missing before it?; the line is dropped`}},
 		{"a brace too many", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 }\n}\n priority 5\n}\n", []string{
 			"6:2: error: priority belongs in vrrp_instance: is there a } too many before it?",
-			"7:1: error: this } closes nothing: is there one too many above?"}},
+			"7:1: warning: this } closes nothing: is there one too many above?"}},
 		{"a brace after nothing", "{\n a { }\n}\n", []string{"1:1: error: a block needs a keyword before its {"}},
 		{"a block where none belongs", "vrrp_instance A {\n interface eth0 {\n x\n }\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 }\n}\n",
 			[]string{"2:17: error: interface takes no block: what is between these braces is not read"}},
@@ -72,7 +72,18 @@ func TestStructure(t *testing.T) {
 			"1:28: error: this block of virtual_server is not closed: the } is probably missing before vrrp_instance in line 5",
 			"3:26: error: this block of real_server is not closed: the } is probably missing before vrrp_instance in line 5"}},
 		{"a brace in a message", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 }\n notify \"/bin/x '{' \\\"}\\\"\"\n}\n", nil},
-		{"an undefined name is no block", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n notify /bin/${X}\n virtual_ipaddress { 10.0.0.1 }\n}\n", nil},
+		{"an undefined name is no block", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n notify /bin/${X}\n virtual_ipaddress { 10.0.0.1 }\n}\n", []string{
+			"4:14: error: ${X} is not defined: keepalived takes its braces for those of a block, and loses what follows"}},
+		{"an undefined name in a quotation", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n notify \"/bin/x ${X}\"\n virtual_ipaddress { 10.0.0.1 }\n}\n", nil},
+		{"a brace too many between blocks", "global_defs {\n}\n}\n", []string{"3:1: warning: this } closes nothing: is there one too many above?"}},
+		{"an instance that ends too early", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n no_virtual_ipaddress\n}\n virtual_ipaddress { 10.0.0.1 }\n}\n", []string{
+			"6:2: error: virtual_ipaddress belongs in vrrp_instance: is there a } too many before it?",
+			"7:1: warning: this } closes nothing: is there one too many above?"}},
+		{"a quotation that does not end", "global_defs {\n router_id \"lb\n}\n", []string{
+			"2:12: warning: a quotation begins here and does not end in this line: what it holds is not read"}},
+		{"an address with one", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1 label \"x\n 10.0.0.2\n }\n}\n", []string{
+			"5:17: error: a line of virtual_ipaddress ends in a quotation that does not end: keepalived loses the line",
+			"5:17: warning: a quotation begins here and does not end in this line: what it holds is not read"}},
 		{"a template", "$T=\\\nvrrp_instance V$N {\\\n interfaec eth0 \\\n virtual_router_id ${N}\\\n virtual_ipaddress { 10.0.0.${N} }\\\n}\n$N=1\n$T\n", []string{
 			"2:1: error: vrrp_instance V1: interface must be set; only unicast with unicast_src_ip goes without (in $T, used at /k.conf:8:1)",
 			`3:2: warning: unknown keyword "interfaec" in vrrp_instance V1: did you mean "interface"? (in $T, used at /k.conf:8:1)`}},
@@ -138,5 +149,19 @@ func TestStatusOfTheConfigurationTest(t *testing.T) {
 		if got := ps.TestStatus(); got != tt.want {
 			t.Errorf("%v: %d, want %d", tt.kinds, got, tt.want)
 		}
+	}
+}
+
+// What is not closed at the end of the file is closed there, as keepalived does: nothing of it is lost.
+func TestTheEndOfTheFileClosesBlocks(t *testing.T) {
+	t.Parallel()
+	c, ps := Parse("/k.conf", options(files("/k.conf", "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n")))
+	want := "/k.conf:1:17: warning: this block of vrrp_instance is not closed at the end of the file\n" +
+		"/k.conf:4:20: warning: this block of virtual_ipaddress is not closed at the end of the file\n"
+	if diff := cmp.Diff(want, ps.Diagnostics().String()); diff != "" {
+		t.Errorf("said (-want +got):\n%s", diff)
+	}
+	if ps.TestStatus() != 5 || len(c.Instances) != 1 || len(c.Instances[0].Addresses) != 1 {
+		t.Errorf("status %d, %d instances", ps.TestStatus(), len(c.Instances))
 	}
 }

@@ -44,6 +44,20 @@ func (p *parser) boolean(v *Flag) action {
 	}}
 }
 
+// lateBoolean is a keyword that took no argument once: keepalived before 2.3 turns it on whatever follows.
+func (p *parser) lateBoolean(v *Flag) action {
+	return action{limit: 1, do: func(n *node) {
+		on, ok := p.onOff(n)
+		if ok {
+			set(p, v, on, n.at())
+		}
+		if !on {
+			p.note(n.args()[0].At, "%s %s: keepalived 2.2 turns it on whatever follows, later versions and Regent do not; remove the line to have it off everywhere",
+				n.name(), n.args()[0].Text)
+		}
+	}}
+}
+
 func (p *parser) onOff(n *node) (on, ok bool) {
 	if len(n.args()) == 0 {
 		return true, true
@@ -191,6 +205,10 @@ func (p *parser) list(v *[]Value[string]) action {
 // each calls f for each line of a block that holds no blocks.
 func (p *parser) each(n *node, f func(line *node)) {
 	for _, line := range n.block {
+		if line.broken.IsSet() {
+			p.refuse(line.broken, Structure, "a line of %s ends in a quotation that does not end: keepalived loses the line", n.name())
+			continue
+		}
 		if line.braced {
 			p.refuse(line.open, Structure, "no block belongs in %s: is a } missing before it?", n.name())
 			if onlyAtRoot(line.name()) {
