@@ -75,7 +75,7 @@ func (ps Problems) Err() error { return ps.Diagnostics().Err() }
 
 // TestStatus returns the exit status of `keepalived -t` for them: 0 without a problem, 2 for a missing argument, 4 for a
 // missing file, 5 for any other, 6 if all are about security. The worst of several wins as it does there, where 5 is
-// worse than 4 and 6.
+// worse than 4 and 6. What Regent goes on without is no problem there.
 func (ps Problems) TestStatus() int {
 	status := 0
 	for _, p := range ps {
@@ -91,7 +91,11 @@ func (ps Problems) TestStatus() int {
 			if status != 5 {
 				status = 4
 			}
-		case Mistake, Structure, Unable:
+		case Unable:
+			if p.Severity == conf.Error {
+				status = 5
+			}
+		case Mistake, Structure:
 			status = 5
 		}
 	}

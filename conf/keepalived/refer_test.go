@@ -90,12 +90,14 @@ func TestReferences(t *testing.T) {
 		{"unicast with a source needs no interface", "vrrp_instance A {\n virtual_router_id 1\n unicast_src_ip 10.0.0.7\n unicast_peer { 10.0.0.8 }\n virtual_ipaddress { 10.0.0.1 dev eth0 }\n}\n", "Instances[0].Unicast = true", nil},
 
 		{"static items", "global_defs {\n default_interface eth5\n}\ntrack_group T {\n group { I1 }\n}\nstatic_ipaddress {\n 10.9.0.1/24 track_group T\n 10.9.0.2/24 track_group U\n}\n" + three(""),
-			"StaticAddresses[0].Dev = eth5|StaticAddresses[0].TrackGroup = T|StaticAddresses[1].TrackGroup -|TrackGroups[0].Members[0] = I1", []string{"9:2: warning: there is no track_group U; it is ignored"}},
+			"StaticAddresses[0].Dev = eth5|StaticAddresses[0].TrackGroup = T|StaticAddresses[1].TrackGroup -|TrackGroups[0].Members[0] = I1", []string{"4:1: warning: track_group has no effect: a static item that vanishes is put back, and the instances stay as they are",
+				"9:2: warning: there is no track_group U; it is ignored"}},
 		{"paces", "garp_group {\n garp_interval 0.002\n interfaces { eth0 eth1 }\n}\ngarp_group {\n gna_interval 0.5\n interface eth1\n}\ngarp_group {\n interface eth4\n}\n",
 			"GARPGroups[0].GARPInterval = 2ms|GARPGroups[0].Interfaces[1] = eth1|GARPGroups[1].Interfaces[0] -", []string{
 				"7:12: warning: garp_group: eth1 is in a group already, in line 3; it is ignored here",
 				"9:1: warning: garp_group needs an interface and garp_interval or gna_interval; the group is ignored"}},
 		{"delays of interfaces", "interface_up_down_delays {\n eth1 0.5\n eth2 1 2\n eth3\n eth4 256\n}\n" + three(""), "InterfaceDelays[0].Down = 500ms|InterfaceDelays[0].Up = 500ms|InterfaceDelays[1].Down -", []string{
+			"1:1: warning: interface_up_down_delays has no effect: Regent acts on what an interface does at once",
 			"3:2: warning: interface_up_down_delays: the delays of eth2 must be less than 2s, after which peers of I2 take over; they are ignored",
 			"4:2: warning: interface_up_down_delays: want INTERFACE DOWN [UP], in seconds; the line is ignored",
 			"5:7: warning: interface_up_down_delays: 256 is out of the range 0 to 255 seconds; the line is ignored"}},

@@ -11,12 +11,19 @@ import (
 
 // Reasons that several keywords share.
 const (
-	balancer  = "it is the load balancer's: keep `keepalived -C` for it"
-	oneDaemon = "Regent is one process"
-	metrics   = "Regent has no SNMP agent: metrics and state are read from its status socket and its Prometheus endpoint"
-	noBus     = "Regent is not on D-Bus: state is read from its status socket"
-	nftOnly   = "Regent filters with nftables, in tables of its own, and leaves iptables and ipsets alone"
-	unbounded = time.Duration(1<<31-1) * time.Second
+	balancer    = "it is the load balancer's: keep `keepalived -C` for it"
+	oneDaemon   = "Regent is one process"
+	metrics     = "Regent has no SNMP agent: metrics and state are read from its status socket and its Prometheus endpoint"
+	noBus       = "Regent is not on D-Bus: state is read from its status socket"
+	kernelTells = "the kernel tells of links at once, also of those of old drivers"
+	ownTables   = "Regent's nftables rules are in tables of its own"
+	ownSizes    = "Regent asks for the socket buffers that it needs"
+	ownTime     = "Regent's own way is realtime = true; it sees when it was late, and does not act on old news"
+	asProcess   = "of the process: `regent keepalived` does it, a regent.toml has no key for it"
+	oneAdvert   = "who wins is the same: the loser gives way at once, without a last advert"
+	stoodStill  = "a node that stood still listens before it sends again"
+	nftOnly     = "Regent filters with nftables, in tables of its own, and leaves iptables and ipsets alone"
+	unbounded   = time.Duration(1<<31-1) * time.Second
 )
 
 // keywords is the one list of all keywords.
@@ -61,17 +68,18 @@ func (p *parser) rootKeywords() []Keyword {
 		kw("static_rules", Rare, "{ RULE … }", "{ from 10.9.0.0/16 table 5 priority 100 }", p.rules(&p.cfg.StaticRules, true)),
 		kw("track_group", Rare, "NAME { group { INST … } }", "TG { group { VI_1 } }", p.named("track_group",
 			func(name string, at Place) { p.trackers = TrackGroup{Name: name, At: at} },
-			func() { t := p.trackers; p.cfg.TrackGroups = append(p.cfg.TrackGroups, &t) })),
-		kw("garp_group", Rare, "{ … }", "{ garp_interval 0.01\n interface eth0 }", action{block: true, do: p.garpBlock}),
-		kw("linkbeat_use_polling", Rare, "", "", p.bare(&d.LinkbeatPolling, true)),
-		kw("linkbeat_interfaces", Rare, "{ IF [MII|ETHTOOL|IOCTL] … }", "{ eth0 ETHTOOL }", action{block: true, do: p.linkbeats}),
-		kw("interface_up_down_delays", Rare, "{ IF DOWN [UP] … }", "{ eth0 0.5 1 }", action{block: true, do: p.delays}),
-		kw("net_namespace", Rare, "NAME", "blue", p.word(&d.Namespace), note("cannot change at a reload")),
+			func() { t := p.trackers; p.cfg.TrackGroups = append(p.cfg.TrackGroups, &t) }),
+			warned("a static item that vanishes is put back, and the instances stay as they are")),
+		kw("garp_group", Rare, "{ … }", "{ garp_interval 0.01\n interface eth0 }", action{block: true, do: p.garpBlock}, note("its pace is that of each of its interfaces")),
+		kw("linkbeat_use_polling", Rare, "", "", p.bare(&d.LinkbeatPolling, true), accepted(kernelTells)),
+		kw("linkbeat_interfaces", Rare, "{ IF [MII|ETHTOOL|IOCTL] … }", "{ eth0 ETHTOOL }", action{block: true, do: p.linkbeats}, accepted(kernelTells)),
+		kw("interface_up_down_delays", Rare, "{ IF DOWN [UP] … }", "{ eth0 0.5 1 }", action{block: true, do: p.delays}, warned("Regent acts on what an interface does at once")),
+		kw("net_namespace", Rare, "NAME", "blue", p.word(&d.Namespace), note("cannot change at a reload; "+asProcess)),
 		kw("net_namespace_ipvs", Foreign, "[NAME]", "blue", p.maybe(&d.NamespaceOfIPVS, ""), accepted(balancer)),
 		kw("namespace_with_ipsets", Rare, "", "", p.bare(&d.NamespaceIPsets, true), accepted(nftOnly)),
-		kw("use_pid_dir", Rare, "", "", p.bare(&d.UsePIDDir, true)),
-		kw("instance", Rare, "NAME", "one", p.word(&d.Name), note("cannot change at a reload")),
-		kw("child_wait_time", Rare, "SECS", "5", p.wholeSeconds(&d.ChildWait, 0, 1<<31-1)),
+		kw("use_pid_dir", Rare, "", "", p.bare(&d.UsePIDDir, true), note(asProcess)),
+		kw("instance", Rare, "NAME", "one", p.word(&d.Name), note("cannot change at a reload; "+asProcess)),
+		kw("child_wait_time", Rare, "SECS", "5", p.wholeSeconds(&d.ChildWait, 0, 1<<31-1), note(asProcess)),
 	)
 }
 
@@ -135,6 +143,6 @@ func (p *parser) garpKeywords() []Keyword {
 		}}),
 		kw("interfaces", Rare, "{ IF … }", "{ eth0 eth1 }", p.list(&g.Interfaces)),
 	), in("track_group",
-		kw("group", Rare, "{ INST … }", "{ VI_1 }", p.list(&p.trackers.Members)),
+		kw("group", Rare, "{ INST … }", "{ VI_1 }", p.list(&p.trackers.Members), accepted("see track_group")),
 	))
 }

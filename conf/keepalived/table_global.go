@@ -31,7 +31,7 @@ func (p *parser) globalKeywords() []Keyword {
 			p.rest(n.name(), n.args()[used:])
 		}}),
 		kw("enable_script_security", Everywhere, "", "", p.bare(&g.ScriptSecurity, true)),
-		kw("notify_fifo", Rare, "PATH [USER [GROUP]]", "/run/all.fifo root root", p.fifo(&g.FIFO)),
+		kw("notify_fifo", Rare, "PATH [USER [GROUP]]", "/run/all.fifo root root", p.fifo(&g.FIFO), note("beside vrrp_notify_fifo it is not written: Regent writes to one FIFO")),
 		kw("notify_fifo_script", Rare, "CMD [USER [GROUP]]", `"/usr/bin/reader -v" root`, p.command(&g.FIFO.Script)),
 		kw("vrrp_notify_fifo", Common, "PATH [USER [GROUP]]", "/run/vrrp.fifo", p.fifo(&g.VRRPFIFO)),
 		kw("vrrp_notify_fifo_script", Common, "CMD [USER [GROUP]]", "/usr/bin/reader", p.command(&g.VRRPFIFO.Script)),
@@ -44,13 +44,13 @@ func (p *parser) globalKeywords() []Keyword {
 		kw("startup_script_timeout", Rare, "SECS", "10", p.wholeSeconds(&g.StartupTimeout, 1, 1000)),
 		kw("shutdown_script", Rare, "CMD [USER [GROUP]]", "/usr/bin/down root", p.command(&g.Shutdown)),
 		kw("shutdown_script_timeout", Rare, "SECS", "10", p.wholeSeconds(&g.ShutdownTimeout, 1, 1000)),
-		kw("set_supplementary_groups", Rare, "[BOOL]", "on", p.boolean(&g.Supplementary), since("2.3.0")),
-		kw("use_symlink_paths", Rare, "[BOOL]", "on", p.boolean(&g.SymlinkPaths), since("2.2.8")),
+		kw("set_supplementary_groups", Rare, "[BOOL]", "on", p.boolean(&g.Supplementary), since("2.3.0"), accepted("a program has all groups of its user in any case")),
+		kw("use_symlink_paths", Rare, "[BOOL]", "on", p.boolean(&g.SymlinkPaths), since("2.2.8"), accepted("programs are run by the path that is written")),
 
-		kw("nftables", Common, "[TABLE]", "vrrp", p.maybe(&g.NFTables, "keepalived"), note("cannot change at a reload")),
-		kw("nftables_priority", Rare, "INT", "-1", p.number(&g.NFTablesPriority, -1<<31, 1<<31-1)),
-		kw("nftables_counters", Rare, "", "", p.bare(&g.NFTablesCounters, true)),
-		kw("nftables_ifindex", Rare, "", "", p.bare(&g.NFTablesIfindex, true)),
+		kw("nftables", Common, "[TABLE]", "vrrp", p.maybe(&g.NFTables, "keepalived"), accepted(ownTables)),
+		kw("nftables_priority", Rare, "INT", "-1", p.number(&g.NFTablesPriority, -1<<31, 1<<31-1), accepted(ownTables)),
+		kw("nftables_counters", Rare, "", "", p.bare(&g.NFTablesCounters, true), accepted(ownTables)),
+		kw("nftables_ifindex", Rare, "", "", p.bare(&g.NFTablesIfindex, true), accepted(ownTables)),
 		kw("nftables_ipvs", Foreign, "[TABLE]", "", nothing(), accepted(balancer)),
 		kw("nftables_ipvs_priority", Foreign, "INT", "-1", nothing(), accepted(balancer)),
 		kw("nftables_ipvs_start_fwmark", Foreign, "INT", "1000", nothing(), accepted(balancer)),
@@ -101,7 +101,7 @@ func (p *parser) globalProtocol() []Keyword {
 		kw("vrrp_mcast_group4", Rare, "IP", "224.0.0.18", p.groupAddress(&g.Group4, false)),
 		kw("vrrp_mcast_group6", Rare, "IP6", "ff02::12", p.groupAddress(&g.Group6, true)),
 		kw("default_interface", Rare, "IF", "eth1", p.word(&g.DefaultInterface)),
-		kw("vrrp_skip_check_adv_addr", Common, "[BOOL]", "on", p.lateBoolean(&g.SkipCheckAdvAddr)),
+		kw("vrrp_skip_check_adv_addr", Common, "[BOOL]", "on", p.lateBoolean(&g.SkipCheckAdvAddr), accepted("adverts with other addresses are taken and reported in any case")),
 		kw("vrrp_check_unicast_src", Rare, "", "", p.bare(&g.CheckUnicastSrc, true)),
 		kw("vrrp_strict", Common, "[BOOL]", "on", p.lateBoolean(&g.Strict), note("drops packets to addresses of one who is not the owner: they do not answer ping")),
 		kw("vrrp_garp_master_delay", Common, "SECS", "5", p.wholeSeconds(&g.GARP.Delay, 0, 1<<31-1)),
@@ -117,7 +117,7 @@ func (p *parser) globalProtocol() []Keyword {
 		kw("vrrp_vmac_garp_intvl", Rare, "[all] SECS", "60", p.extraGARP(&g.GARP, 1), note("old name of vrrp_garp_extra_if")),
 		kw("vrrp_down_timer_adverts", Rare, "N", "3", p.number(&g.DownTimerAdverts, 1, 100)),
 		kw("vrrp_lower_prio_no_advert", Rare, "[BOOL]", "on", p.boolean(&g.LowerPrioNoAdvert)),
-		kw("vrrp_higher_prio_send_advert", Rare, "[BOOL]", "on", p.boolean(&g.HigherPrioSendAdvert)),
+		kw("vrrp_higher_prio_send_advert", Rare, "[BOOL]", "on", p.boolean(&g.HigherPrioSendAdvert), accepted(oneAdvert)),
 		kw("vrrp_owner_ignore_adverts", Rare, "[BOOL]", "on", p.boolean(&g.OwnerIgnoreAdverts), since("2.3.0")),
 		kw("v3_checksum_as_v2", Rare, "", "", p.bare(&g.V3ChecksumAsV2, true), since("2.3.0")),
 		kw("vrrp_startup_delay", Common, "SECS", "5.5", p.seconds(&g.StartupDelay, 0, unbounded)),
@@ -129,11 +129,11 @@ func (p *parser) globalProtocol() []Keyword {
 			} else {
 				p.rest(n.name(), a)
 			}
-		}}),
-		kw("disable_local_igmp", Rare, "", "", p.bare(&g.DisableLocalIGMP, true), note("cannot change at a reload")),
-		kw("log_unknown_vrids", Rare, "", "", p.bare(&g.LogUnknownVRIDs, true)),
+		}}, accepted("Regent waits for interfaces in any case")),
+		kw("disable_local_igmp", Rare, "", "", p.bare(&g.DisableLocalIGMP, true), note("cannot change at a reload"), warned("set net.ipv4.igmp_link_local_mcast_reports to 0 by sysctl.d")),
+		kw("log_unknown_vrids", Rare, "", "", p.bare(&g.LogUnknownVRIDs, true), accepted("adverts that nobody here takes are reported in any case")),
 		kw("vmac_prefix", Rare, "STR", "vrrp", p.word(&g.VMACPrefix)),
-		kw("vmac_addr_prefix", Rare, "STR", "vip", p.word(&g.VMACAddrPrefix)),
+		kw("vmac_addr_prefix", Rare, "STR", "vip", p.word(&g.VMACAddrPrefix), accepted("further VMACs have names that Regent makes")),
 	)
 }
 

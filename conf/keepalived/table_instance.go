@@ -22,10 +22,11 @@ func (p *parser) instanceKeywords() []Keyword {
 		kw("version", Common, "2|3", "3", p.number(&i.Version, 2, 3)),
 		kw("virtual_ipaddress", Everywhere, "{ ADDR … }", "{ 192.0.2.10/24 dev eth0 label eth0:1 }", p.addresses(&i.Addresses, false)),
 		kw("virtual_ipaddress_excluded", Common, "{ ADDR … }", "{ 2001:db8::10/64 }", p.addresses(&i.Excluded, false)),
-		kw("no_virtual_ipaddress", Rare, "", "", p.bare(&i.NoAddresses, true), since("2.3.0")),
+		kw("no_virtual_ipaddress", Rare, "", "", p.bare(&i.NoAddresses, true), since("2.3.0"),
+			accepted("it only says that no address is meant: an instance without any is refused, for a service of Regent has one at least")),
 		kw("virtual_routes", Common, "{ ROUTE … }", "{ 198.51.100.0/24 via 192.0.2.1 dev eth0 }", p.routes(&i.Routes, false)),
 		kw("virtual_rules", Rare, "{ RULE … }", "{ from 192.0.2.0/24 table 5 priority 100 }", p.rules(&i.Rules, false)),
-		kw("promote_secondaries", Rare, "", "", p.bare(&i.Promote, true)),
+		kw("promote_secondaries", Rare, "", "", p.bare(&i.Promote, true), accepted("it is set on each interface with addresses in any case")),
 		kw("authentication", Everywhere, "{ … }", "{ auth_type PASS\n auth_pass secret }", action{block: true, do: p.authBlock},
 			note("PASS of version 2; AH is refused")),
 		kw("auth_hmac", Rare, "{ … }", "{ key 1 0123456789abcdef0123456789abcdef\n active_key 1 }", action{block: true, do: p.hmacBlock}, since("2.4.0"),
@@ -42,7 +43,7 @@ func (p *parser) instanceKeywords() []Keyword {
 				}
 				set(p, &i.SkipCheckAdvAddr, true, n.at())
 			}
-		}}),
+		}}, accepted("adverts with other addresses are taken and reported in any case")),
 		kw("strict_mode", Rare, "[BOOL]", "on", p.boolean(&i.Strict)),
 		kw("debug", Rare, "0-4", "1", nothing(), accepted("keepalived does nothing with it either")),
 		kw("native_ipv6", Foreign, "", "", action{do: func(*node) { p.nativeIPv6 = true }}, note("addresses tell the family; it counts without any")),

@@ -44,15 +44,15 @@ func (p *parser) instanceTransport() []Keyword {
 		kw("v3_checksum_as_v2", Rare, "[BOOL]", "on", p.boolean(&i.V3ChecksumAsV2), since("2.3.0")),
 		kw("mcast_src_ip", Common, "IP", "192.0.2.1", p.address(&i.Source)),
 		kw("mcast_dst_ip", Rare, "IP", "224.0.0.19", p.address(&i.Group)),
-		kw("track_src_ip", Rare, "", "", p.bare(&i.TrackSource, true)),
-		kw("vrf", Rare, "IF", "blue", p.word(&i.VRF)),
+		kw("track_src_ip", Rare, "", "", p.bare(&i.TrackSource, true), accepted("a service whose source address is gone is in fault in any case")),
+		kw("vrf", Rare, "IF", "blue", p.word(&i.VRF), accepted("sockets are bound to the interface, and so are in its VRF")),
 		kw("use_vmac", Common, "[[name] IFNAME] [MAC] [netlink_notify_msg] [group G]", "vrrp51", action{limit: -1, do: p.vmac}),
 		kw("use_vmac_addr", Rare, "", "", p.bare(&i.VMACAddresses, true)),
 		kw("vmac_xmit_base", Common, "", "", p.bare(&i.TransmitBase, true)),
 		kw("use_ipvlan", Rare, "[[name] IFNAME] [IP] [bridge|private|vepa] [group G]", "", nothing(),
 			refused("Regent does not put addresses on an ipvlan: use use_vmac, or plain addresses")),
-		kw("kernel_rx_buf_size", Rare, "BYTES", "65536", p.number(&i.ReceiveBuffer, 1, 1<<31-1)),
-		kw("linkbeat_use_polling", Foreign, "", "", p.bare(&i.Linkbeat, true), note("deprecated: use linkbeat_interfaces")),
+		kw("kernel_rx_buf_size", Rare, "BYTES", "65536", p.number(&i.ReceiveBuffer, 1, 1<<31-1), accepted(ownSizes)),
+		kw("linkbeat_use_polling", Foreign, "", "", p.bare(&i.Linkbeat, true), accepted(kernelTells)),
 	)
 }
 
@@ -156,10 +156,10 @@ func (p *parser) instanceTimers() []Keyword {
 		kw("garp_extra_if", Rare, "[all] SECS", "all 60", p.extraGARP(&i.GARP, 0)),
 		kw("vmac_garp_intvl", Rare, "[all] SECS", "60", p.extraGARP(&i.GARP, 0), note("old name of garp_extra_if")),
 		kw("down_timer_adverts", Rare, "N", "3", p.number(&i.DownTimerAdverts, 1, 100)),
-		kw("timer_expired_backup", Rare, "[PRIO]", "100", p.expired(), since("2.4.0")),
-		kw("thread_timer_expired", Rare, "[PRIO]", "100", p.expired(), since("2.4.0"), note("old name of timer_expired_backup")),
+		kw("timer_expired_backup", Rare, "[PRIO]", "100", p.expired(), since("2.4.0"), accepted(stoodStill)),
+		kw("thread_timer_expired", Rare, "[PRIO]", "100", p.expired(), since("2.4.0"), accepted("old name of timer_expired_backup: "+stoodStill)),
 		kw("lower_prio_no_advert", Rare, "[BOOL]", "on", p.boolean(&i.LowerPrioNoAdvert)),
-		kw("higher_prio_send_advert", Rare, "[BOOL]", "on", p.boolean(&i.HigherPrioSendAdvert)),
+		kw("higher_prio_send_advert", Rare, "[BOOL]", "on", p.boolean(&i.HigherPrioSendAdvert), accepted(oneAdvert)),
 		kw("owner_ignore_adverts", Rare, "[BOOL]", "on", p.boolean(&i.OwnerIgnoreAdverts), since("2.3.0")),
 	)
 }

@@ -142,9 +142,8 @@ func (v *converter) programs(of string, n *keepalived.Notify) {
 	var users []program
 	for _, p := range all {
 		if len(p.V.Args) == 0 {
-			// notify_deleted without a command: whatever else would run does not.
-			v.warn(p.At, "notify_deleted without a command is not known to Regent: notify_fault runs when the instance is taken out of the file")
-			continue
+			// notify_deleted without a command: DELETED is told, rather than FAULT, and nothing of its own is run.
+			p.V.Args = []string{"/bin/true"}
 		}
 		v.command(p.At, p.key, p.V.Args)
 		if u := account(p.V.User); u != "" && u != v.scriptUser() {

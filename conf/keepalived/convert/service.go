@@ -39,7 +39,6 @@ func (v *converter) service(i *keepalived.Instance) {
 	if i.Notify.Mail.V && v.mails() {
 		v.set(i.Notify.Mail.At, "mail", true)
 	}
-	v.without(i)
 	v.hmac(i.HMAC)
 	v.programs("service", &i.Notify)
 	v.checks("service", &i.Tracks)
