@@ -18,13 +18,11 @@ func (m *machine) prioritise(now Time, p Priority) {
 
 // update takes over a new configuration in place.
 func (m *machine) update(now Time, c Config, out []Action) []Action {
-	old := m.cfg
-	c.Leader, c.Hold = old.Leader, old.Hold
+	old, suspect := m.cfg, c.Suspect
+	c.Leader, c.Hold, c.Suspect = old.Leader, old.Hold, old.Suspect
 	m.cfg = c
 	m.messages = nil
-	if !c.Suspect {
-		m.suspect = 0
-	}
+	m.corroborate(suspect)
 	if old.Priority != c.Priority {
 		m.prioritise(now, c.Priority)
 	}

@@ -12,6 +12,7 @@
 //	sleep until router.Deadline()
 //
 // Beyond RFC 9568 it knows pre-emption of lower bands only (Config.PreemptBelow), a planned release that waits for the
-// heir, IPv6 virtual routers that move with their IPv4 leader, and lateness: a machine that was not called for an
-// Active_Down_Interval listens before it speaks.
+// heir, IPv6 virtual routers that move with their IPv4 leader, lateness: a machine that was not called for an
+// Active_Down_Interval listens before it speaks, and corroboration: a Backup that misses two adverts says so ([Suspect]), and
+// who knows that the Active lives may put the takeover off once ([Router.Hold]).
 package vrrp

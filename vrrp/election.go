@@ -32,19 +32,22 @@ func (m *machine) receive(now Time, a *Advert, src netip.Addr, out []Action) []A
 func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Action) []Action {
 	if a.Priority == Release {
 		if !m.follows() {
-			m.deadline, m.why, m.suspect, m.suspected = now.Add(m.skew()), ReasonReleased, 0, false
+			m.trust()
+			m.deadline, m.why = now.Add(m.skew()), ReasonReleased
 		}
 		return out
 	}
 	m.peer, m.peerPrio = src, a.Priority
 	if m.preempts(now, a.Priority) {
 		m.why = ReasonPreempt // the timer goes on
-		m.suspect, m.suspected = 0, false
+		if m.held {           // for another Active than this one
+			m.deadline = min(m.deadline, now.Add(m.down()))
+		}
+		m.trust()
 		return out
 	}
 	m.learn(a)
 	m.restart(now)
-	m.expect(now)
 	return m.pull(now, out)
 }
 
@@ -135,7 +138,5 @@ func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []A
 	}
 	m.peer, m.peerPrio = src, a.Priority
 	m.learn(a)
-	out = m.deactivate(now, why, out)
-	m.expect(now)
-	return out
+	return m.deactivate(now, why, out)
 }

@@ -81,7 +81,9 @@ func (m *machine) late(now Time) bool {
 // enter changes the state.
 func (m *machine) enter(to State, why Reason, out []Action) []Action {
 	from := m.state
-	m.suspect, m.suspected, m.held = 0, false, false
+	if to != Backup {
+		m.trust()
+	}
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
@@ -110,6 +112,9 @@ func (m *machine) activate(now Time, why Reason, out []Action) []Action {
 
 // deactivate is the way from Active into Backup.
 func (m *machine) deactivate(now Time, why Reason, out []Action) []Action {
+	if m.peer == m.link.Source {
+		m.peer, m.peerPrio = netip.Addr{}, 0 // it is no longer this one, and another was not heard
+	}
 	m.restart(now)
 	out = m.enter(Backup, why, out)
 	return m.pull(now, out)
@@ -126,9 +131,9 @@ func (m *machine) pull(now Time, out []Action) []Action {
 	return out
 }
 
-// restart starts the Active_Down_Timer anew; a follower waits for its leader instead.
+// restart starts the Active_Down_Timer anew, and with it a silence; a follower waits for its leader instead.
 func (m *machine) restart(now Time) {
-	m.suspect, m.suspected, m.held = 0, false, false
+	m.trust()
 	if m.state == Initialize {
 		return
 	}
@@ -138,6 +143,7 @@ func (m *machine) restart(now Time) {
 		return
 	}
 	m.deadline = now.Add(m.down())
+	m.expect()
 }
 
 func (m *machine) send(p Priority, out []Action) []Action {
@@ -167,7 +173,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 		m.hold = now.Add(max(m.cfg.Hold, m.cfg.PreemptDelay))
 	}
 	m.releasing = false
-	m.interval = m.cfg.Interval
+	m.peer, m.peerPrio, m.interval = netip.Addr{}, 0, m.cfg.Interval
 	if m.priority == Owner && (m.cfg.Hold == 0 || now >= m.hold) && !m.follows() {
 		return m.activate(now, ReasonOwner, out)
 	}
@@ -175,13 +181,12 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 	m.restart(now)
 	m.state = Initialize
 	out = m.enter(Backup, ReasonStartup, out)
-	m.expect(now)
 	if m.follows() && m.leader.state == Active {
 		return m.activate(now, ReasonGroup, out)
 	}
 	for _, f := range m.followers {
 		if f.state == Backup { // it waits for this one from now on
-			f.deadline = Never
+			f.restart(now)
 		}
 	}
 	return out
@@ -201,27 +206,31 @@ func (m *machine) shut(now Time, why Reason, out []Action) []Action {
 	m.deadline = Never
 	out = m.enter(Initialize, why, out)
 	for _, f := range m.followers {
-		if f.state == Active && wasActive { // it must not stay where its leader is not
+		switch {
+		case f.state != Active:
+			f.restart(now) // it decides for itself
+		case wasActive: // it must not stay where its leader is not
 			out = f.send(Release, out)
 			out = f.deactivate(now, ReasonGroup, out)
 		}
-		f.restart(now)
 	}
 	return out
 }
 
-// release is a planned Shutdown that waits for the heir.
+// release is a planned Shutdown that waits for the heir, of the whole group.
 func (m *machine) release(now Time, out []Action) []Action {
-	if m.state != Active {
-		return m.shut(now, ReasonShutdown, out)
-	}
-	interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
-	down := 3*interval + skew(m.cfg.Version, m.priority, interval)
 	followers := m.followers
-	m.followers = nil
-	out = m.shut(now, ReasonShutdown, out)
+	m.followers = nil // they are released, not left to themselves
+	switch {
+	case m.state == Active:
+		interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
+		down := 3*interval + skew(m.cfg.Version, m.priority, interval)
+		out = m.shut(now, ReasonShutdown, out)
+		m.releasing, m.deadline = true, now.Add(down)
+	case !m.releasing:
+		out = m.shut(now, ReasonShutdown, out)
+	}
 	m.followers = followers
-	m.releasing, m.deadline = true, now.Add(down)
 	for _, f := range followers {
 		out = f.release(now, out)
 	}
@@ -232,8 +241,7 @@ func (m *machine) release(now Time, out []Action) []Action {
 func (m *machine) expire(now Time, out []Action) []Action {
 	switch {
 	case m.state == Backup && m.suspect != 0 && now >= m.suspect && now < m.deadline:
-		m.suspect, m.suspected = 0, true
-		return append(out, Action{ID: m.id, Kind: Suspect, Peer: m.peer, PeerPriority: m.peerPrio})
+		return m.doubt(out)
 	case m.releasing:
 		m.releasing, m.deadline = false, Never
 		return append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonTimeout})

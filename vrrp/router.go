@@ -107,7 +107,9 @@ func (r *Router) touch(m *machine) {
 	}
 }
 
-// Up starts a virtual router on a link (Startup), or moves it to another one.
+// Up starts a virtual router on a link (Startup), or moves it to another one. One that was shut or released before begins as
+// any Backup: it waits for a full Active_Down_Interval, but an [Owner] is Active at once. One that still waits for its heir
+// gives that up: no [Inherited] follows, and with Enter its addresses have to go.
 func (r *Router) Up(now Time, id ID, l Link, out []Action) []Action {
 	m := r.machines[id]
 	if m == nil {
@@ -133,10 +135,11 @@ func (r *Router) Down(now Time, id ID, why Reason, out []Action) []Action {
 }
 
 // Release shuts a virtual router down as planned: priority 0 now, and [Inherited] as soon as another Active is heard or
-// an Active_Down_Interval has passed. Its followers are released with it.
+// an Active_Down_Interval has passed. One that is not Active is shut. Its followers are released with it, each with an
+// [Inherited] of its own.
 func (r *Router) Release(now Time, id ID, out []Action) []Action {
 	m := r.machines[id]
-	if m == nil || m.releasing {
+	if m == nil {
 		return out
 	}
 	out = m.release(now, out)
@@ -187,7 +190,10 @@ func (r *Router) Update(now Time, id ID, c Config, out []Action) []Action {
 	return out
 }
 
-// SetPriority changes the priority in force: in Backup the remaining timer with it, in Active the next advert.
+// SetPriority changes the priority in force: in Backup the remaining timer with it, in Active the next advert. Nobody moves
+// at once: an Active stays until a better one is heard, a Backup pre-empts when its timer expires. It concerns this virtual
+// router alone. Set it for both families of a service: the leader's decides, the follower's is in its adverts, and decides
+// while it is without its leader.
 func (r *Router) SetPriority(now Time, id ID, p Priority, out []Action) []Action {
 	if m := r.machines[id]; m != nil && p != Release {
 		m.prioritise(now, p)
@@ -196,7 +202,8 @@ func (r *Router) SetPriority(now Time, id ID, p Priority, out []Action) []Action
 	return out
 }
 
-// SetPreemptBelow changes [Config.PreemptBelow].
+// SetPreemptBelow changes [Config.PreemptBelow], of this virtual router alone. A Backup goes by it from the next advert: an
+// Active that is below it now has an Active_Down_Interval left, counted from its last advert that was accepted.
 func (r *Router) SetPreemptBelow(_ Time, id ID, p Priority, out []Action) []Action {
 	if m := r.machines[id]; m != nil {
 		m.cfg.PreemptBelow = p
