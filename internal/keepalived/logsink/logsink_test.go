@@ -27,8 +27,8 @@ func same(message string, fields map[string]string) []string {
 	return lines
 }
 
-// syslogd is a socket that somebody reads.
-func syslogd(t *testing.T, path, network string) func() string {
+// syslogd is a socket that somebody reads, until stop.
+func syslogd(t *testing.T, path, network string) (read func() string, stop func()) {
 	t.Helper()
 	buf := make([]byte, 4096)
 	if network == "unixgram" {
@@ -36,7 +36,6 @@ func syslogd(t *testing.T, path, network string) func() string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { c.Close() })
 		return func() string {
 			c.SetReadDeadline(time.Now().Add(5 * time.Second)) //nolint:errcheck // it is open
 			n, err := c.Read(buf)
@@ -44,13 +43,12 @@ func syslogd(t *testing.T, path, network string) func() string {
 				t.Fatal(err)
 			}
 			return string(buf[:n])
-		}
+		}, func() { c.Close() }
 	}
 	l, err := net.Listen(network, path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
 	return func() string {
 		c, err := l.Accept()
 		if err != nil {
@@ -62,13 +60,14 @@ func syslogd(t *testing.T, path, network string) func() string {
 			t.Fatal(err)
 		}
 		return string(buf[:n])
-	}
+	}, func() { l.Close() }
 }
 
 func TestSyslogGetsIdentPidAndPriority(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
-	read := syslogd(t, path, "unixgram")
+	read, stop := syslogd(t, path, "unixgram")
+	defer stop()
 	h := logsink.New(slog.LevelDebug, same, logsink.NewSyslogAt(path, "Keepalived_vrrp", 3))
 	log := slog.New(h).With("more", "second\nline")
 	for level, want := range map[slog.Level]int{slog.LevelDebug: 31, slog.LevelInfo: 30, slog.LevelWarn: 28, slog.LevelError: 27} {
@@ -100,13 +99,14 @@ func TestSyslogIsFoundAgain(t *testing.T) {
 	}
 	want := fmt.Sprintf("<134>Jan  1 00:00:00 a[%d]: text", os.Getpid())
 	for range 2 {
-		read := syslogd(t, path, "unixgram")
+		read, stop := syslogd(t, path, "unixgram")
 		if err := line(); err != nil {
 			t.Fatal(err)
 		}
 		if got := read(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+		stop()
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,8 @@ func TestSyslogIsFoundAgain(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	read := syslogd(t, path, "unix")
+	read, stop := syslogd(t, path, "unix")
+	defer stop()
 	if err := line(); err != nil {
 		t.Fatal(err)
 	}
