@@ -93,6 +93,20 @@ func (c *Comparison) SetPriority(now vrrp.Time, name string, p vrrp.Priority) {
 	}
 }
 
+// SetPart tells whether Regent would take part in elections after its checks.
+func (c *Comparison) SetPart(now vrrp.Time, name string, takes bool) {
+	for _, o := range c.all {
+		st, _ := c.router.Status(o.ID)
+		switch in := st.State != vrrp.Initialize; {
+		case o.Name != name || in == takes:
+		case takes:
+			c.actions = c.router.Up(now, o.ID, o.Link, c.actions[:0])
+		default:
+			c.actions = c.router.Down(now, o.ID, vrrp.ReasonLink, c.actions[:0])
+		}
+	}
+}
+
 // Heard takes in what somebody else said.
 func (c *Comparison) Heard(now vrrp.Time, p vrrp.Packet, out []Finding) []Finding {
 	c.actions = c.router.Receive(now, p, c.actions[:0])
@@ -212,7 +226,7 @@ func (c *Comparison) compare(now vrrp.Time, out []Finding) []Finding {
 		st, _ := c.router.Status(o.ID)
 		theirs := o.theirs(now)
 		switch {
-		case st.State == theirs:
+		case (st.State == vrrp.Active) == (theirs == vrrp.Active):
 			if o.told {
 				out = o.find(Agreed, fmt.Sprintf("both are %s again", theirs), out)
 			}

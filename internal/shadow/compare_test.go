@@ -161,3 +161,14 @@ func TestReleaseIsSeenAtOnce(t *testing.T) {
 		t.Errorf("stands %+v", l)
 	}
 }
+
+func TestRegentInAFaultTakesNoPart(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, 100)
+	s.c.SetPart(s.now, "web", false)
+	s.run(20, 0, 0)
+	s.found()
+	s.c.SetPart(s.now, "web", true)
+	s.run(20, 0, 0)
+	s.found("state: it is backup, Regent would be active")
+}
