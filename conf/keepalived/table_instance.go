@@ -46,7 +46,7 @@ func (p *parser) instanceKeywords() []Keyword {
 		}}, accepted("adverts with other addresses are taken and reported in any case")),
 		kw("strict_mode", Rare, "[BOOL]", "on", p.boolean(&i.Strict)),
 		kw("debug", Rare, "0-4", "1", nothing(), accepted("keepalived does nothing with it either")),
-		kw("native_ipv6", Foreign, "", "", action{do: func(*node) { p.nativeIPv6 = true }}, note("addresses tell the family; it counts without any")),
+		kw("native_ipv6", Foreign, "", "", action{do: func(*node) { p.nativeIPv6 = true }}, accepted("the addresses tell the family")),
 		kw("lvs_sync_daemon_interface", Foreign, "IF", "eth1", action{limit: -1, do: p.virtual}, accepted(balancer)),
 		kw("lvs_sync_daemon_inteface", Foreign, "IF", "eth1", action{limit: -1, do: p.virtual}, accepted(balancer)),
 		kw("dont_track_primary", Common, "", "", p.bare(&i.DontTrackPrimary, true)),

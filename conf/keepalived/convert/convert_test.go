@@ -22,12 +22,22 @@ const (
 	samples = "/usr/share/doc/keepalived/samples/"
 )
 
-// read parses and converts a file as the machine lb1 would.
-func read(t *testing.T, dir, name string) (Result, keepalived.Problems) {
-	t.Helper()
-	c, ps := keepalived.Parse(name, keepalived.Options{Files: os.DirFS(dir), ConfigID: "lb1", Host: "lb1", Env: func(name string) (string, bool) {
+// parse reads a file as the machine lb1 would.
+func parse(dir, name string) *keepalived.Config {
+	c, _ := told(dir, name)
+	return c
+}
+
+func told(dir, name string) (*keepalived.Config, keepalived.Problems) {
+	return keepalived.Parse(name, keepalived.Options{Files: os.DirFS(dir), ConfigID: "lb1", Host: "lb1", Env: func(name string) (string, bool) {
 		return "/run/credentials", name == "CREDENTIALS_DIRECTORY"
 	}})
+}
+
+// read parses and converts a file; the problems are those of both.
+func read(t *testing.T, dir, name string) (Result, keepalived.Problems) {
+	t.Helper()
+	c, ps := told(dir, name)
 	r, more := Convert(c, options())
 	return r, append(ps, more...).Sorted(c.Files)
 }

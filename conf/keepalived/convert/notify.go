@@ -180,14 +180,20 @@ func (v *converter) texts(at keepalived.Place, words []string) {
 // mails reports whether mail can be sent at all.
 func (v *converter) mails() bool {
 	m := &v.cfg.Global.Mail
-	if !m.Server.IsSet() || len(m.To) == 0 {
-		return false
-	}
-	wanted := slices.ContainsFunc(v.cfg.Instances, func(i *keepalived.Instance) bool { return i.Notify.Mail.V })
-	return wanted || slices.ContainsFunc(v.cfg.SyncGroups, func(g *keepalived.SyncGroup) bool { return g.Notify.Mail.V })
+	return m.Server.IsSet() && len(m.To) > 0
 }
 
-// mail writes [mail], if anything is mailed.
+// mailed writes mail = true for what tells its changes of state by mail.
+func (v *converter) mailed(n *keepalived.Notify) {
+	switch {
+	case n.Mail.V && v.mails():
+		v.set(n.Mail.At, "mail", true)
+	case n.Mail.V && n.Mail.IsSet():
+		v.note(n.Mail.At, "smtp_alert: no mail is sent without smtp_server and notification_email")
+	}
+}
+
+// mail writes [mail].
 func (v *converter) mail() {
 	g, m := &v.cfg.Global, &v.cfg.Global.Mail
 	if !v.mails() {

@@ -10,6 +10,7 @@ import (
 
 // Process is what a keepalived.conf says about the process rather than about services.
 type Process struct {
+	RouterID  string        // router_id
 	Namespace string        // net_namespace, empty for the one it is started in
 	Instance  string        // instance: the suffix of pid files and log names
 	PIDDir    bool          // use_pid_dir: pid files in /run/keepalived
@@ -59,6 +60,7 @@ type InitialFile struct {
 func processOf(c *keepalived.Config) Process {
 	d := &c.Daemon
 	p := Process{
+		RouterID:  c.Global.RouterID.V,
 		Namespace: d.Namespace.V, Instance: d.Name.V, PIDDir: d.UsePIDDir.V, ChildWait: d.ChildWait.V,
 		Umask: d.Umask.V, HasUmask: d.Umask.IsSet(),
 		ReloadCheck: d.ReloadCheck.V, ReloadCheckLog: d.ReloadCheckLog.V, ReloadTimeFile: d.ReloadTimeFile.V,

@@ -36,9 +36,7 @@ func (v *converter) service(i *keepalived.Instance) {
 		v.line(i.Password.At, `authentication = { type = "PASS", password = `+quote(i.Password.V.Reveal())+` }`)
 		v.text(i.Password.At, "auth_pass", i.Password.V.Reveal())
 	}
-	if i.Notify.Mail.V && v.mails() {
-		v.set(i.Notify.Mail.At, "mail", true)
-	}
+	v.mailed(&i.Notify)
 	v.hmac(i.HMAC)
 	v.programs("service", &i.Notify)
 	v.checks("service", &i.Tracks)

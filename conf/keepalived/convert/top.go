@@ -64,9 +64,7 @@ func (v *converter) group(g *keepalived.SyncGroup) {
 	if g.Weights.V {
 		v.set(g.Weights.At, "weights", true)
 	}
-	if g.Notify.Mail.V && v.mails() {
-		v.set(g.Notify.Mail.At, "mail", true)
-	}
+	v.mailed(&g.Notify)
 	v.programs("sync_group", &g.Notify)
 	v.checks("sync_group", &g.Tracks)
 }
