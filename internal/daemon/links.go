@@ -18,7 +18,7 @@ func source(link takeover.LinkState, s *spec, ours map[netip.Addr]bool) (netip.A
 	if link.Index == 0 {
 		return netip.Addr{}, fmt.Errorf("interface %s does not exist", name)
 	}
-	if !link.Up {
+	if !link.Up && s.service.TrackInterface {
 		return netip.Addr{}, fmt.Errorf("interface %s is down", name)
 	}
 	want := s.service.Source

@@ -115,13 +115,14 @@ func TestSourceIsTheFirstAddressOfTheNodesOwn(t *testing.T) {
 		{"the IPv4 source says nothing of IPv6", link(local), vrrp.IPv6, "10.0.0.11", "fe80::11", ""},
 		{"no interface", takeover.LinkState{}, vrrp.IPv4, "", "", "interface eth0 does not exist"},
 		{"down", down, vrrp.IPv4, "", "", "interface eth0 is down"},
+		{"down and untracked", down, vrrp.IPv4, "", "10.0.0.11", ""},
 		{"only virtual ones", link(virtual, marked), vrrp.IPv4, "", "", "interface eth0 has no IPv4 address of its own"},
 		{"configured one absent", link(own), vrrp.IPv4, "10.0.0.77", "", "source 10.0.0.77 is not on interface eth0"},
 		{"tentative", link(early), vrrp.IPv6, "", "", "the ipv6 address of interface eth0 is still tentative"},
 		{"no link-local", link(global), vrrp.IPv6, "", "", "interface eth0 has no IPv6 link-local address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &spec{service: &conf.Service{Interface: "eth0"}, vrrp: vrrp.Config{Family: c.family}}
+			s := &spec{service: &conf.Service{Interface: "eth0", TrackInterface: c.name != "down and untracked"}, vrrp: vrrp.Config{Family: c.family}}
 			if c.source != "" {
 				s.service.Source = netip.MustParseAddr(c.source)
 			}
