@@ -203,7 +203,7 @@ func ruleLine(r keepalived.Rule) string {
 	default:
 		b.flag(r.Action, r.Action != "")
 	}
-	b.pair("pref", r.Preference.V, true)
+	b.pair("priority", r.Preference.V, true)
 	b.flag("no_track", r.NoTrack)
 	return b.String()
 }
