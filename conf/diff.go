@@ -20,6 +20,7 @@ const (
 type ServiceChange struct {
 	Name string
 	Kind ChangeKind
+	Was  string   // its name before, if that is another
 	Keys []string // that changed, as the file calls them
 	Old  *Service // nil when added
 	New  *Service // nil when removed
@@ -40,8 +41,8 @@ type Changes struct {
 	Global   []GlobalChange
 }
 
-// Diff compares the running configuration with a new one. A service is the same if it has the same name. The old one
-// may be nil.
+// Diff compares the running configuration with a new one. A service is the same if it has the same name; one with a priority by
+// hand also if it is the same virtual router for its peers under a new name. The old configuration may be nil.
 func Diff(old, new *Config) Changes {
 	var c Changes
 	if old == nil {
@@ -51,14 +52,23 @@ func Diff(old, new *Config) Changes {
 	}
 	before := byName(old)
 	after := byName(new)
+	named := renamed(old, new, before, after)
+	kept := map[string]bool{}
+	for _, was := range named {
+		kept[was] = true
+	}
 	for i := range old.Services {
-		if s := &old.Services[i]; after[s.Name] == nil {
+		if s := &old.Services[i]; after[s.Name] == nil && !kept[s.Name] {
 			c.Services = append(c.Services, ServiceChange{Name: s.Name, Kind: Removed, Old: s})
 		}
 	}
 	for i := range new.Services {
 		s := &new.Services[i]
-		if was := before[s.Name]; was == nil {
+		if was := before[named[s.Name]]; was != nil {
+			change := diffService(old, new, was, s)
+			change.Was, change.Kind, change.Keys = was.Name, InPlace, append([]string{"name"}, change.Keys...)
+			c.Services = append(c.Services, change)
+		} else if was := before[s.Name]; was == nil {
 			c.Services = append(c.Services, ServiceChange{Name: s.Name, Kind: Added, New: s})
 		} else {
 			c.Services = append(c.Services, diffService(old, new, was, s))
@@ -73,6 +83,25 @@ func byName(c *Config) map[string]*Service {
 		m[c.Services[i].Name] = &c.Services[i]
 	}
 	return m
+}
+
+// renamed finds services that are new by their name only: the old name of each.
+func renamed(old, new *Config, before, after map[string]*Service) map[string]string {
+	out, taken := map[string]string{}, map[string]bool{}
+	for i := range new.Services {
+		is := &new.Services[i]
+		if before[is.Name] != nil || !is.Raw {
+			continue
+		}
+		for j := range old.Services {
+			was := &old.Services[j]
+			if after[was.Name] == nil && was.Raw && !taken[was.Name] && diffService(old, new, was, is).Kind != Restart {
+				out[is.Name], taken[was.Name] = was.Name, true
+				break
+			}
+		}
+	}
+	return out
 }
 
 func diffService(old, new *Config, was, is *Service) ServiceChange {

@@ -109,7 +109,7 @@ func TestDiffListsRemovedServicesFirst(t *testing.T) {
 		return "[[service]]\nname = \"" + name + "\"\ninterface = \"eth0\"\nvirtual_router_id = " + vrid + "\naddresses = [\"10.0.0." + vrid + "/24\"]\npriority = 100\n"
 	}
 	old := parse(t, service("a", "1")+service("b", "2")+service("c", "3"))
-	now := parse(t, service("new-name", "2")+service("c", "3")+service("a", "4"))
+	now := parse(t, service("new-name", "5")+service("c", "3")+service("a", "4"))
 	got := map[string]ChangeKind{}
 	var order []string
 	for _, c := range Diff(old, now).Services {
@@ -194,6 +194,37 @@ func change(v reflect.Value) {
 			panic("conf: nothing to take away from " + v.Type().String())
 		}
 		v.SetZero()
+	}
+}
+
+func TestDiffKnowsAVirtualRouterUnderANewName(t *testing.T) {
+	t.Parallel()
+	service := func(name, more string) string {
+		return "[[service]]\nname = \"" + name + "\"\ninterface = \"eth0\"\naddresses = [\"10.0.0.1/24\"]\n" + more + "\n"
+	}
+	byHand := "virtual_router_id = 5\npriority = 100"
+	for name, tt := range map[string]struct {
+		old, new string
+		want     []ServiceChange // without the services
+	}{
+		"renamed":             {service("a", byHand), service("b", byHand), []ServiceChange{{Name: "b", Was: "a", Kind: InPlace, Keys: []string{"name"}}}},
+		"renamed and changed": {service("a", byHand), service("b", byHand+"\npreempt = false"), []ServiceChange{{Name: "b", Was: "a", Kind: InPlace, Keys: []string{"name", "preempt"}}}},
+		"another router": {service("a", byHand), service("b", strings.Replace(byHand, "5", "6", 1)), []ServiceChange{
+			{Name: "a", Kind: Removed}, {Name: "b", Kind: Added}}},
+		"with an owner": {service("a", "virtual_router_id = 5\nowner = \"db1\""), service("b", "virtual_router_id = 5\nowner = \"db1\""), []ServiceChange{
+			{Name: "a", Kind: Removed}, {Name: "b", Kind: Added}}},
+		"the old name goes on": {service("a", byHand), service("a", byHand) + strings.Replace(service("b", strings.Replace(byHand, "5", "6", 1)), "0.1/", "0.2/", 1), []ServiceChange{
+			{Name: "a", Kind: Unchanged}, {Name: "b", Kind: Added}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Diff(parse(t, tt.old), parse(t, tt.new)).Services
+			for i := range got {
+				got[i].Old, got[i].New = nil, nil
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -39,6 +39,11 @@ func (d *Daemon) reload() {
 		}
 	}
 	d.cfg = next
+	for _, s := range c.Services {
+		if s.Was != "" {
+			d.rename(s.Was, s.New)
+		}
+	}
 	d.reloadPolicy(c)
 	d.reloadNotify()
 	d.openWindow()
@@ -87,6 +92,29 @@ func (d *Daemon) reload() {
 	d.tellAgain()
 	d.report.Report(event.Reloaded, "a new configuration is in force", "added", count[conf.Added], "removed", count[conf.Removed],
 		"changed", count[conf.InPlace], "restarted", count[conf.Restart], "unchanged", count[conf.Unchanged])
+}
+
+// rename lets a service go on under another name.
+func (d *Daemon) rename(from string, to *conf.Service) {
+	for _, r := range d.routers {
+		if r.service.Name == from {
+			r.service = to
+		}
+	}
+	move(d.preferences, from, to.Name)
+	move(d.shown, from, to.Name)
+	move(d.messenger.told, from, to.Name)
+	move(d.messenger.heard, from, to.Name)
+	d.checks.Forget(from)
+	delete(d.results, from)
+	delete(d.watched, from)
+}
+
+func move[V any](m map[string]V, from, to string) {
+	if v, ok := m[from]; ok {
+		m[to] = v
+		delete(m, from)
+	}
 }
 
 // has reports whether a service has routers that stay.
