@@ -18,8 +18,9 @@ endif
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/regent
+build: ## bin/regent, and bin/keepalived as a link to it
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/regent ./cmd/regent
+	@ln -sf regent bin/keepalived
 
 demo: build ## three nodes in namespaces: the owner dies, another answers, the client moves on
 	@./bin/regent demo

@@ -19,7 +19,8 @@ func checkCommand() *cobra.Command {
 
   file:line:column: error: service "orders": …
 
-then how many there are. Exit code: 0 without errors, 3 with errors, 1 if the file cannot be read.`,
+then how many there are. Exit code: 0 without errors, 3 with errors, 1 if the file cannot be read. A keepalived.conf is
+judged too; for keepalived's own way to say it, see regent keepalived -t.`,
 		Example: `  regent check
   regent check /etc/regent/regent.toml --node db2`,
 		Args: cobra.MaximumNArgs(1),
@@ -27,7 +28,7 @@ then how many there are. Exit code: 0 without errors, 3 with errors, 1 if the fi
 			if len(args) == 1 {
 				path = args[0]
 			}
-			diags, code := conf.Check(path, conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts})
+			diags, code := checkConfig(path, conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts})
 			write := diags.Write
 			if asJSON {
 				write = diags.WriteJSON

@@ -4,22 +4,17 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/conf/keepalived"
 	"github.com/regent-ha/regent/conf/keepalived/convert"
-	"github.com/regent-ha/regent/responder/answer"
 )
 
 // defaultKeepalived is where keepalived has its configuration.
@@ -76,36 +71,8 @@ text is printed all the same, but not written to a file.`,
 // problems are all there are: those of reading, of converting, and what the text is told by Regent's own judgement, at
 // the places of the file that they come from.
 func convertKeepalived(path string, o keepalived.Options) (convert.Result, keepalived.Problems) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	short, _, _ := strings.Cut(host, ".")
-	o.Host = cmp.Or(o.Host, host)
-	o.ConfigID = cmp.Or(o.ConfigID, short)
-	if o.Dir == "" {
-		if o.Dir, err = os.Getwd(); err != nil {
-			o.Dir = "/"
-		}
-	}
-	if o.Files == nil {
-		o.Files = os.DirFS("/")
-	}
-	if o.Env == nil {
-		o.Env = os.LookupEnv
-	}
-	c, problems := keepalived.Parse(path, o)
-	to := convert.Options{InterfaceOf: interfaceOf}
-	if _, err := user.Lookup("keepalived_script"); err == nil {
-		to.ScriptUser = "keepalived_script"
-	}
-	result, more := convert.Convert(c, to)
-	problems = append(problems, more...)
-	if problems.Err() == nil {
-		_, diags := conf.Options{Template: answer.CheckTemplate, Alerts: checkAlerts}.Parse(path, result.TOML)
-		problems = append(problems, result.Problems(diags)...)
-	}
-	return result, problems.Sorted(c.Files)
+	k := readKeepalived(path, o)
+	return k.result, k.problems
 }
 
 // interfaceOf names the interface that has an address, empty if none has.

@@ -36,7 +36,7 @@ func failed(format string, args ...any) error {
 }
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), words(os.Args), os.Stdout, os.Stderr))
 }
 
 // run is main without the process: it returns the exit code.
@@ -75,6 +75,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused.`,
 	}
 	root.AddCommand(convertCommand())
 	root.AddCommand(runCommand(), checkCommand(), statusCommand(), explainCommand(), drainCommand(), undrainCommand(),
-		takeoverCommand(), failbackCommand(), eventsCommand(), probeCommand(), demoCommand(), versionCommand(), demoServiceCommand())
+		takeoverCommand(), failbackCommand(), eventsCommand(), probeCommand(), keepalivedCommand(), demoCommand(), versionCommand(), demoServiceCommand())
 	return root
 }

@@ -27,7 +27,7 @@ const asRegent = "REGENT_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asRegent) != "" {
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(run(context.Background(), words(os.Args), os.Stdout, os.Stderr))
 	}
 	os.Exit(netlab.Main(m))
 }

@@ -39,7 +39,8 @@ func runCommand() *cobra.Command {
 		Short: "run the daemon in the foreground",
 		Long: `Runs the daemon in the foreground: a small supervisor and its worker. SIGTERM and SIGINT stop it as planned: every
 address keeps answering until its heir is heard. A second one stops it at once. SIGHUP reads the configuration
-again; a file with errors changes nothing.`,
+again; a file with errors changes nothing. The file may be a keepalived.conf as well: one that is called *.conf, or
+begins like one.`,
 		Example: `  regent run
   regent run -c /etc/regent/regent.toml --state-dir /var/lib/regent --run-dir /run/regent`,
 		Args: cobra.NoArgs,
@@ -62,7 +63,7 @@ again; a file with errors changes nothing.`,
 
 // load reads the configuration for this node.
 func (f runFlags) load() (*conf.Config, conf.Diagnostics) {
-	return conf.Options{Node: f.node, Template: answer.CheckTemplate, Alerts: checkAlerts}.Load(f.config)
+	return loadConfig(f.config, conf.Options{Node: f.node, Template: answer.CheckTemplate, Alerts: checkAlerts})
 }
 
 // runSupervisor is the parent process. It reads the configuration for its log and its scheduling only.
@@ -157,8 +158,14 @@ func runWorker(ctx context.Context, c *cobra.Command, f runFlags) error {
 		return failed("%v", err)
 	}
 	defer log.close()
+	return work(ctx, log, worker.Options{Config: cfg, Load: f.load, Parent: parent,
+		StateDir: f.stateDir(cfg.StateDir), RunDir: f.runDir(cfg.RunDir)})
+}
+
+// work is the worker's work until a signal ends it. What of o is not set yet is the same for every worker.
+func work(ctx context.Context, log *logging, o worker.Options) error {
 	defer transport.Tune()()
-	if cfg.Realtime {
+	if o.Config.Realtime {
 		if err := transport.LockMemory(); err != nil {
 			log.Warn(err.Error())
 		}
@@ -168,16 +175,17 @@ func runWorker(ctx context.Context, c *cobra.Command, f runFlags) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, unix.SIGHUP)
 	defer signal.Stop(reload)
-	err = worker.Run(ctx, worker.Options{
-		Config: cfg, Load: f.load, Reload: reload, Log: log.Logger, Parent: parent,
-		StateDir: f.stateDir(cfg.StateDir), RunDir: f.runDir(cfg.RunDir),
-		Reloaded: func(next *conf.Config) {
-			if err := log.sinks.Set(alertSinks(next.Alerts)); err != nil {
-				log.Error("alert sinks stay as they were", "error", err)
-			}
-		},
-	})
-	if err != nil {
+	reloaded := o.Reloaded
+	o.Reload, o.Log = reload, log.Logger
+	o.Reloaded = func(next *conf.Config) {
+		if err := log.sinks.Set(alertSinks(next.Alerts)); err != nil {
+			log.Error("alert sinks stay as they were", "error", err)
+		}
+		if reloaded != nil {
+			reloaded(next)
+		}
+	}
+	if err := worker.Run(ctx, o); err != nil {
 		return failed("%v", err)
 	}
 	return nil

@@ -203,7 +203,7 @@ func (p *printer) notify(n *Notify) {
 		c    *Command
 	}{{"Backup", n.Backup}, {"Master", n.Master}, {"Fault", n.Fault}, {"Stop", n.Stop}, {"Deleted", n.Deleted}, {"Generic", n.Any}, {"Master rx lower pri", n.LowerPriority}} {
 		if s.c != nil {
-			p.line("   %s state transition script = %s, uid:gid %d:%d", s.name, quoted(s.c.Args), s.c.UID, s.c.GID)
+			p.line("   %s state transition script = %s, uid:gid %d:%d", s.name, Quote(s.c.Args), s.c.UID, s.c.GID)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func number(f float64) string {
 
 func (o *object) command(name string, c *Command) {
 	if c != nil {
-		o.text(name, quoted(c.Args))
+		o.text(name, Quote(c.Args))
 	}
 }
 
@@ -218,7 +218,7 @@ func (o *object) lists(v *Instance) {
 	commands := func(ts []Track) (out []string) {
 		for _, t := range ts {
 			if t.Command != nil {
-				out = append(out, quoted(t.Command))
+				out = append(out, Quote(t.Command))
 			}
 		}
 		return out

@@ -81,8 +81,8 @@ func moment(t time.Time) string {
 	return fmt.Sprintf("%d.%06d (%s)", t.Unix(), t.Nanosecond()/1000, t.Local().Format("Mon Jan _2 15:04:05.000000 2006"))
 }
 
-// quoted is a command line with each word in quotes.
-func quoted(args []string) string { return "'" + strings.Join(args, "' '") + "'" }
+// Quote is a command line with each word in quotes.
+func Quote(args []string) string { return "'" + strings.Join(args, "' '") + "'" }
 
 // weight is " weight N" with what turns it around.
 func weight(n int, reverse bool) string {

@@ -177,6 +177,14 @@ func (c Counters) Sub(then Counters) Counters {
 	return c
 }
 
+// Add returns the sum of both.
+func (c Counters) Add(more Counters) Counters {
+	for i, f := range c.fields() {
+		*f += *more.fields()[i]
+	}
+	return c
+}
+
 func (c *Counters) fields() []*uint64 {
 	return []*uint64{
 		&c.AdvertsReceived, &c.AdvertsSent, &c.BecameMaster, &c.ReleasedMaster,

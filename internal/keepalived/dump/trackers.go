@@ -48,7 +48,7 @@ func reversed(r bool) string {
 
 func (p *printer) script(s *Script) {
 	p.line(" VRRP Script = %s", s.Name)
-	p.line("   Command = %s", quoted(s.Args))
+	p.line("   Command = %s", Quote(s.Args))
 	p.line("   Interval = %s sec", number(s.Interval.Seconds()))
 	p.line("   Timeout = %s sec", number(s.Timeout.Seconds()))
 	p.line("   Weight = %d%s", s.Weight, reversed(s.Reverse))

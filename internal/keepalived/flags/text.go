@@ -40,13 +40,10 @@ Running
   -n, --dont-fork               stay in the foreground
   -s, --namespace=NAME          run in the network namespace NAME
   -R, --dont-respawn            end when the working process ends
-  -V, --dont-release-vrrp       addresses and routes stay at the end
-  -X, --release-vips            addresses leave before the last advert
+      --ignore-sigint           SIGINT does nothing
   -u, --umask=MASK              for new files: a number, or names such as IRWXG|IRWXO
   -p, --pid=FILE                pid file of the parent
   -r, --vrrp_pid=FILE           pid file of the working process
-  -m, --core-dump               leave a core when dying
-  -M, --core-dump-pattern[=P]   the same
 Log
   -l, --log-console             to standard error
   -g, --log-file[=FILE]         to FILE (/tmp/keepalived.log), and FILE with _vrrp
@@ -54,13 +51,12 @@ Log
   -D, --log-detail              more of it
   -S, --log-facility=FACILITY   0-7, local0-local7, user, daemon
   -G, --no-syslog               not to syslog
-  -a, --address-monitoring      every address that comes and goes
   -d, --dump-conf               the state as SIGUSR1 writes it, once at the start
 Questions
       --signum=FUNCTION         the number of the signal for STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
   -v, --version                 the version
   -h, --help                    this
 Accepted without effect
-  -P, -C, -B, --all, -I, -c FILE, -b FILE, -x, -A SOCKET, --ignore-sigint, --perf, --debug, --no-mem-check, --mem-check-log
+  -P, -C with -P, -B, --all, -I, -V, -X, -a, -c FILE, -b FILE, -x, -A SOCKET, -m, -M[P], --perf, --debug, --no-mem-check, --mem-check-log
 `, program, DefaultFile)
 }
