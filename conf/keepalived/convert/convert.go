@@ -112,13 +112,19 @@ func (v *converter) refuse(at keepalived.Place, format string, args ...any) {
 	v.tell(at, keepalived.Unable, conf.Error, format, args...)
 }
 
-// name gives each instance and group a name that Regent allows.
+// name gives each instance and group a name that Regent allows. A name that is not the file's own is nobody else's, be it
+// of an instance or of a group.
 func (v *converter) name() {
 	taken := map[string]bool{}
 	for _, i := range v.cfg.Instances {
+		taken[i.Name] = true
+	}
+	for _, g := range v.cfg.SyncGroups {
+		taken[g.Name] = true
+	}
+	for _, i := range v.cfg.Instances {
 		v.services[i.Name] = v.rename("vrrp_instance", i.Name, i.At, taken)
 	}
-	taken = map[string]bool{}
 	for _, g := range v.cfg.SyncGroups {
 		v.groups[g.Name] = v.rename("vrrp_sync_group", g.Name, g.At, taken)
 	}
@@ -135,15 +141,16 @@ func (v *converter) rename(kind, name string, at keepalived.Place, taken map[str
 		return '-'
 	}, name)
 	good = cmp.Or(good[:min(len(good), maxName)], "unnamed")
+	if good == name {
+		return name
+	}
 	stem := good
 	for n := 2; taken[good]; n++ {
 		end := fmt.Sprintf("-%d", n)
 		good = stem[:min(len(stem), maxName-len(end))] + end
 	}
 	taken[good] = true
-	if good != name {
-		v.note(at, "%s %q is called %q: a name has 1 to 63 letters, digits, dots, dashes and underscores", kind, name, good)
-	}
+	v.note(at, "%s %q is called %q: a name has 1 to 63 letters, digits, dots, dashes and underscores", kind, name, good)
 	return good
 }
 

@@ -15,13 +15,17 @@ import (
 // interface names none, unless it is to stand beside the VMAC.
 func (v *converter) addressLines(list []keepalived.Address, i *keepalived.Instance) []element {
 	var out []element
-	seen := map[netip.Addr]bool{}
+	type at struct {
+		addr netip.Addr
+		dev  string
+	}
+	seen := map[at]bool{}
 	for _, a := range list {
-		if i != nil && seen[a.Prefix.Addr()] {
+		if i != nil && seen[at{a.Prefix.Addr(), a.Dev}] {
 			v.note(a.At, "%s is there already; it is left out here", a.Prefix.Addr())
 			continue
 		}
-		seen[a.Prefix.Addr()] = true
+		seen[at{a.Prefix.Addr(), a.Dev}] = true
 		own := i != nil && (a.ImpliedDev || a.Dev == i.Interface.V && i.VMAC == nil)
 		out = append(out, element{addressLine(a, own), a.At})
 	}
