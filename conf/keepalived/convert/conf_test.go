@@ -13,22 +13,23 @@ import (
 	"github.com/regent-ha/regent/conf/keepalived"
 )
 
-// What is converted, and not refused by the conversion, is a regent.toml without an error.
+// What is converted is a regent.toml without an error, but for what the conversion refuses itself, and means the same.
 func TestTheTextIsARegentConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, dir := range inputs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, ps := read(t, dir, name)
-			if ps.Err() != nil {
-				t.Skipf("refused: %v", ps.Err())
-			}
+			refused := ps.Err() != nil
 			o := conf.Options{HostName: "lb1", Secret: func(string) ([]byte, error) { return []byte(strings.Repeat("k", 32)), nil }}
 			cfg, diags := o.Parse("regent.toml", r.TOML)
 			if cfg != nil {
 				alike(t, parse(dir, name), cfg)
 			}
 			for _, d := range diags {
+				if refused && (strings.Contains(d.Text, "addresses is missing") || strings.Contains(d.Text, "multicast_group")) {
+					continue // of an instance without an address, which is why
+				}
 				if d.Severity == conf.Error {
 					t.Errorf("%s\nfrom %s: %s", d, r.Place(d.Line), strings.Split(string(r.TOML), "\n")[d.Line-1])
 				} else {
