@@ -46,10 +46,14 @@ func options() Options {
 	return Options{InterfaceOf: func(a netip.Addr) string { return "eth0" }}
 }
 
-// Each file of the corpus and each sample becomes the text of its golden file: review a difference as text.
+// Each file of the corpus becomes the text of its golden file: review a difference as text. The samples of keepalived's package are
+// others' text, and so would be what becomes of them: they are held against their model alone.
 func TestTheTextIsWhatItWas(t *testing.T) {
 	t.Parallel()
 	for name, dir := range inputs(t) {
+		if dir == samples {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, ps := read(t, dir, name)
