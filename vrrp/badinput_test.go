@@ -88,7 +88,7 @@ func password(s string) func(*Config) {
 
 // inputs are the lines of the table, in its order.
 func inputs() []input {
-	return []input{
+	return append([]input{
 		{name: "TTL 254", edit: ttl(254), want: DiscardTTL, count: countTTL},
 		{name: "TTL 0", edit: ttl(0), want: DiscardTTL, count: countTTL},
 		{name: "hop limit 254", config: config6, edit: ttl(254), want: DiscardTTL, count: countTTL},
@@ -170,7 +170,7 @@ func inputs() []input {
 		{name: "another owner, from a higher address", config: owner, p: Owner, accept: true, want: NoteOwner},
 		{name: "a good one", accept: true},
 		{name: "a good one over IPv6", config: config6, accept: true},
-	}
+	}, optionInputs()...)
 }
 
 // make returns the packet and the configuration of who hears it.

@@ -11,7 +11,12 @@ func (m *machine) prioritise(now Time, p Priority) {
 	}
 	before := m.skew()
 	m.priority = p
-	if m.state == Backup && m.deadline != Never {
+	if m.state != Backup || m.deadline == Never {
+		return
+	}
+	if m.why == ReasonOwner { // it was to be Active at once
+		m.restart(now)
+	} else {
 		m.deadline = max(now, m.deadline.Add(m.skew()-before))
 	}
 }
@@ -19,14 +24,21 @@ func (m *machine) prioritise(now Time, p Priority) {
 // update takes over a new configuration in place.
 func (m *machine) update(now Time, c Config, out []Action) []Action {
 	old, suspect := m.cfg, c.Suspect
-	c.Leader, c.Hold, c.Suspect = old.Leader, old.Hold, old.Suspect
+	c.Leader, c.Hold, c.Delay, c.Suspect = old.Leader, old.Hold, old.Delay, old.Suspect
 	m.cfg = c
 	m.messages = nil
 	m.corroborate(suspect)
 	if old.Priority != c.Priority {
 		m.prioritise(now, c.Priority)
 	}
-	if old.Interval == c.Interval || m.state == Initialize {
+	if m.state == Initialize {
+		return out
+	}
+	if d := c.missed() - old.missed(); d != 0 && m.state == Backup && m.deadline != Never && m.why == ReasonTimeout {
+		m.deadline = max(now, m.deadline.Add(d*m.interval))
+		m.expect()
+	}
+	if old.Interval == c.Interval {
 		return out
 	}
 	if m.state == Active {

@@ -10,7 +10,7 @@ type Discard uint8
 // The reasons, in the order in which they are looked for.
 const (
 	DiscardNone        Discard = iota
-	DiscardTTL                 // TTL or hop limit is not 255
+	DiscardTTL                 // TTL or hop limit is not 255, nor what unicast adverts may have
 	DiscardLength              // too short, or not as long as the address count says
 	DiscardVersion             // neither 2 nor 3, or not what the virtual router speaks
 	DiscardType                // not an advertisement
@@ -20,6 +20,7 @@ const (
 	DiscardSource              // martian, or not link-local over IPv6
 	DiscardDestination         // unicast to a multicast router, or the other way round
 	DiscardOwn                 // our own packet came back
+	DiscardPeer                // unicast, and not from a peer
 	DiscardAuthType            // not the configured type
 	DiscardAuthData            // wrong password
 	DiscardInterval            // 0 (erratum 8301), or version 2 and not ours (RFC 3768 §7.1)
@@ -56,6 +57,8 @@ func (d Discard) String() string {
 		return "its source cannot be a router on this link"
 	case DiscardDestination:
 		return "it came by multicast to a unicast router, or by unicast to a multicast one"
+	case DiscardPeer:
+		return "it is not from a unicast peer"
 	case DiscardOwn:
 		return "it came from our own address"
 	case DiscardAuthType:
@@ -147,7 +150,7 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		c.AddressListErrors++
 	case DiscardAuthType, DiscardAuthData:
 		c.AuthErrors++
-	case DiscardSource:
+	case DiscardSource, DiscardPeer:
 		c.SourceErrors++
 		if c == &none {
 			g.SourceErrors++

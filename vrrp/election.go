@@ -16,6 +16,9 @@ func (m *machine) receive(now Time, a *Advert, src netip.Addr, out []Action) []A
 		}
 		return out
 	}
+	if now < m.ready || m.cfg.OwnerIgnoreAdverts && m.priority == Owner {
+		return out
+	}
 	if m.late(now) {
 		out = m.wake(now, out)
 	}
@@ -38,6 +41,7 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 		return out
 	}
 	m.peer, m.peerPrio = src, a.Priority
+	m.tolerate(now, a.Priority)
 	if m.preempts(now, a.Priority) {
 		m.why = ReasonPreempt // the timer goes on
 		if m.held {           // for another Active than this one
@@ -54,7 +58,17 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 // preempts reports whether a Backup takes over from an Active with priority p. The owner always does (RFC 9568 §6.1,
 // Preempt_Mode); a follower without its leader never.
 func (m *machine) preempts(now Time, p Priority) bool {
-	return p < m.priority && (p < m.cfg.PreemptBelow || m.priority == Owner) && now >= m.hold && !m.alone()
+	return p < m.priority && (p < m.cfg.PreemptBelow || m.priority == Owner) && now >= m.hold && now >= m.tolerant && !m.alone()
+}
+
+// tolerate goes by [Config.PreemptDelay]: the first advert of a lower priority begins it, one of another Active ends it.
+func (m *machine) tolerate(now Time, p Priority) {
+	switch {
+	case p >= m.priority:
+		m.tolerant = 0
+	case m.tolerant == 0 && m.cfg.PreemptDelay > 0:
+		m.tolerant = now.Add(m.cfg.PreemptDelay)
+	}
 }
 
 // alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.
@@ -100,7 +114,7 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 		return m.yield(now, a, src, ReasonHigherAddress, out)
 	}
 	// A losing one: tell it at once (RFC 9568 §6.4.3), and tell the hosts that it may have misled.
-	if m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4 {
+	if !m.cfg.LowerPrioNoAdvert && (m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4) {
 		m.answered = now
 		out = m.send(m.priority, out)
 	}

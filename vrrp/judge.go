@@ -11,15 +11,13 @@ import (
 // Receive takes in a packet. A discarded one changes nothing but counters.
 func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 	a := &r.advert
-	why := DiscardNone
-	if p.TTL != 255 {
-		why = DiscardTTL
-	} else {
-		why = a.Parse(p.Family, p.Message)
-	}
 	var m *machine
 	if len(p.Message) >= 2 {
 		m = r.lookup[place{p.Interface, p.Family, VRID(p.Message[1])}]
+	}
+	why := DiscardTTL
+	if m == nil && p.TTL == 255 || m != nil && m.cfg.goodTTL(p.TTL) {
+		why = a.Parse(p.Family, p.Message)
 	}
 	if m != nil && m.state == Initialize && !m.releasing {
 		return out // RFC 9568 §6.4.1: it listens to nothing
@@ -61,15 +59,17 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		return DiscardOwn
 	case martian(p.Source), p.Family == IPv6 && p.Destination.IsMulticast() && !p.Source.IsLinkLocalUnicast():
 		return DiscardSource
-	case p.Destination.IsMulticast() && p.Destination != p.Family.Group(), p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
+	case p.Destination.IsMulticast() && p.Destination != m.cfg.Multicast(), p.Destination.IsMulticast() == (len(m.cfg.Peers) > 0):
 		return DiscardDestination
+	case m.cfg.CheckPeers && len(m.cfg.Peers) > 0 && !slices.Contains(m.cfg.Peers, p.Source):
+		return DiscardPeer
 	case a.Interval == 0 || a.Version == 2 && a.Interval != m.cfg.Interval:
 		return DiscardInterval
 	case a.Version == 2 && a.Auth.Type != m.cfg.Auth.Type:
 		return DiscardAuthType
 	case a.Version == 2 && a.Auth.Type == AuthPass && !sameSecret(a.Auth.Data, m.cfg.Auth.Data):
 		return DiscardAuthData
-	case a.Version == 2 && a.Priority != Owner && !sameAddresses(a.Addresses, m.cfg.Addresses):
+	case a.Version == 2 && !m.cfg.AnyAddresses && a.Priority != Owner && !sameAddresses(a.Addresses, m.cfg.Addresses):
 		return DiscardAddressList
 	case p.Family == IPv6 && m.cfg.RequireLinkLocal && !a.Addresses[0].IsLinkLocalUnicast():
 		return DiscardLinkLocal

@@ -24,6 +24,8 @@ type machine struct {
 	releasing bool
 	started   bool // Up was called once
 	hold      Time // before this nobody is pre-empted
+	ready     Time // before this nothing is decided
+	tolerant  Time // before this no lower priority is pre-empted; 0: the next one is, or begins Config.PreemptDelay
 
 	suspect   Time // Backup: when a missing Active becomes suspect; 0: not
 	suspected bool // in this silence
@@ -64,7 +66,7 @@ func skew(version uint8, p Priority, interval time.Duration) time.Duration {
 func (m *machine) skew() time.Duration { return skew(m.cfg.Version, m.priority, m.interval) }
 
 // down is Active_Down_Interval.
-func (m *machine) down() time.Duration { return 3*m.interval + m.skew() }
+func (m *machine) down() time.Duration { return m.cfg.missed()*m.interval + m.skew() }
 
 // follows reports whether the leader decides for this machine: it takes part.
 func (m *machine) follows() bool { return m.leader != nil && m.leader.state != Initialize }
@@ -87,6 +89,7 @@ func (m *machine) enter(to State, why Reason, out []Action) []Action {
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
+		m.tolerant = 0
 		m.peer, m.peerPrio = m.link.Source, m.priority
 	}
 	a := Action{ID: m.id, Kind: Enter, From: from, To: to, Reason: why, Peer: m.peer, PeerPriority: m.peerPrio}
@@ -142,7 +145,7 @@ func (m *machine) restart(now Time) {
 		m.deadline = Never
 		return
 	}
-	m.deadline = now.Add(m.down())
+	m.deadline = max(now, m.ready).Add(m.down())
 	m.expect()
 }
 
@@ -154,42 +157,6 @@ func (m *machine) send(p Priority, out []Action) []Action {
 		m.told = m.cfg.Interval
 	}
 	return append(out, Action{ID: m.id, Kind: SendAdvert, Priority: p})
-}
-
-// up is Startup (RFC 9568 §6.4.1), or a move to another interface or source.
-func (m *machine) up(now Time, l Link, out []Action) []Action {
-	if m.link != l {
-		m.messages = nil
-	}
-	m.link = l
-	if m.state == Active {
-		m.peer = l.Source
-	}
-	if m.state != Initialize {
-		return out // it goes on where it is
-	}
-	if !m.started {
-		m.started = true
-		m.hold = now.Add(max(m.cfg.Hold, m.cfg.PreemptDelay))
-	}
-	m.releasing = false
-	m.peer, m.peerPrio, m.interval = netip.Addr{}, 0, m.cfg.Interval
-	if m.priority == Owner && (m.cfg.Hold == 0 || now >= m.hold) && !m.follows() {
-		return m.activate(now, ReasonOwner, out)
-	}
-	m.state = Backup
-	m.restart(now)
-	m.state = Initialize
-	out = m.enter(Backup, ReasonStartup, out)
-	if m.follows() && m.leader.state == Active {
-		return m.activate(now, ReasonGroup, out)
-	}
-	for _, f := range m.followers {
-		if f.state == Backup { // it waits for this one from now on
-			f.restart(now)
-		}
-	}
-	return out
 }
 
 // shut is Shutdown (RFC 9568 §6.4.2, §6.4.3).
@@ -224,7 +191,7 @@ func (m *machine) release(now Time, out []Action) []Action {
 	switch {
 	case m.state == Active:
 		interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
-		down := 3*interval + skew(m.cfg.Version, m.priority, interval)
+		down := m.cfg.missed()*interval + skew(m.cfg.Version, m.priority, interval)
 		out = m.shut(now, ReasonShutdown, out)
 		m.releasing, m.deadline = true, now.Add(down)
 	case !m.releasing:

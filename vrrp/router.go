@@ -63,39 +63,6 @@ func (r *Router) Add(id ID, c Config) error {
 	return nil
 }
 
-// check refuses what no message can carry.
-func (c *Config) check() error {
-	interval := centi
-	if c.Version == 2 {
-		interval = time.Second
-	}
-	switch {
-	case c.Family != IPv4 && c.Family != IPv6:
-		return fmt.Errorf("%s: want ipv4 or ipv6", c.Family)
-	case c.Version != 3 && (c.Version != 2 || c.Family != IPv4):
-		return fmt.Errorf("version %d over %s: want 3, or 2 over ipv4", c.Version, c.Family)
-	case c.VRID == 0:
-		return errors.New("VRID 0: want 1 to 255")
-	case c.Priority == Release:
-		return errors.New("priority 0: want 1 to 255")
-	case c.Interval < interval || c.Interval%interval != 0 || c.Interval > 4095*centi && c.Version == 3 || c.Interval > 255*time.Second:
-		return fmt.Errorf("interval %s: want 10ms to 40.95s, or whole seconds up to 255 in version 2", c.Interval)
-	case len(c.Addresses) == 0 || len(c.Addresses) > 255:
-		return fmt.Errorf("%d addresses: want 1 to 255", len(c.Addresses))
-	}
-	for _, a := range c.Addresses {
-		if familyOf(a) != c.Family {
-			return fmt.Errorf("address %s: want %s", a, c.Family)
-		}
-	}
-	for _, a := range c.Peers {
-		if familyOf(a) != c.Family || a.IsMulticast() {
-			return fmt.Errorf("unicast peer %s: want %s", a, c.Family)
-		}
-	}
-	return nil
-}
-
 // touch brings the heap in line with a machine and its group.
 func (r *Router) touch(m *machine) {
 	if m.leader != nil {

@@ -12,9 +12,10 @@ package vrrp
 // trust ends what a silence was about.
 func (m *machine) trust() { m.suspect, m.suspected, m.held = 0, false, false }
 
-// expect sets when the silence becomes suspect: two intervals and a quarter of the skew after it began.
+// expect sets when the silence becomes suspect: two intervals and a quarter of the skew after it began, or all but one of
+// [Config.DownAdverts]. If one advert decides there is no time for doubt.
 func (m *machine) expect() {
-	if m.cfg.Suspect && !m.suspected && m.why == ReasonTimeout && m.deadline != Never {
+	if m.cfg.Suspect && m.cfg.DownAdverts != 1 && !m.suspected && m.why == ReasonTimeout && m.deadline != Never {
 		m.suspect = m.deadline.Add(m.skew()/4 - m.skew() - m.interval)
 	}
 }

@@ -113,40 +113,6 @@ type Auth struct {
 	Data [8]byte // the password of AuthPass, zero padded
 }
 
-// Config is what a virtual router is told about itself.
-type Config struct {
-	Family    Family
-	VRID      VRID
-	Version   uint8         // 2 or 3; IPv6 is always 3
-	Priority  Priority      // 1 to 254, or [Owner]
-	Interval  time.Duration // Advertisement_Interval: v3 10ms to 40.95s, v2 whole seconds
-	Addresses []netip.Addr  // as advertised, in order
-
-	Checksum       Checksum // on sending, IPv4 version 3: PseudoHeader or MessageOnly
-	AcceptChecksum Checksum // on receipt: Either, PseudoHeader or MessageOnly
-	Auth           Auth     // version 2 only
-
-	// PreemptBelow: a Backup takes over from an Active whose priority is below this and below its own.
-	// 255 is RFC 9568 pre-emption, 0 is none. An [Owner] always does.
-	PreemptBelow Priority
-	// PreemptDelay is how long after start-up a Backup tolerates a lower priority.
-	PreemptDelay time.Duration
-	// Hold: for so long after the first start this router pre-empts nobody, and an owner starts as Backup.
-	// A worker that is restarted after a crash uses it.
-	Hold time.Duration
-
-	// Suspect: a Backup that misses two adverts says so with [Suspect], so that others can be asked before it takes over.
-	Suspect bool
-
-	// Peers are the unicast destinations; empty means the multicast group.
-	Peers []netip.Addr
-	// RequireLinkLocal discards IPv6 adverts whose first address is not link-local (erratum 8300).
-	RequireLinkLocal bool
-
-	// Leader is the virtual router (the IPv4 one of the same service) that this one moves with; 0 is none.
-	Leader ID
-}
-
 // Packet is one received datagram with a VRRP message.
 type Packet struct {
 	Interface   int        // index of the interface it arrived on

@@ -149,7 +149,7 @@ func (n *Node) Kill() {
 		cfg := n.configs[i]
 		to := cfg.Peers
 		if len(to) == 0 {
-			to = append(to, cfg.Family.Group())
+			to = append(to, cfg.Multicast())
 		}
 		for _, dst := range to {
 			src := n.Address(cfg.Family)

@@ -173,7 +173,7 @@ func (n *Node) send(a *vrrp.Action) {
 	cfg := &n.configs[a.ID-1]
 	to := cfg.Peers
 	if len(to) == 0 {
-		to = []netip.Addr{cfg.Family.Group()}
+		to = []netip.Addr{cfg.Multicast()}
 	}
 	for _, dst := range to {
 		message := append([]byte(nil), n.core.Message(a.ID, a.Priority, dst)...)

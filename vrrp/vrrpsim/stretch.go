@@ -30,10 +30,21 @@ func (j *Judge) Quiet(group []int) time.Duration {
 	settle := 2*longest + c.margin(longest)
 	for _, n := range c.Nodes {
 		if n.condition == Running {
-			settle = max(settle, n.tolerant.Sub(c.now)+2*longest+c.margin(longest))
+			settle = max(settle, max(n.tolerant.Sub(c.now), n.longestDelay(longest))+2*longest+c.margin(longest))
 		}
 	}
 	return settle
+}
+
+// longestDelay is how long a node may tolerate a lower priority that it will first hear when others have decided.
+func (n *Node) longestDelay(decided time.Duration) time.Duration {
+	delay := time.Duration(0)
+	for i := range n.configs {
+		if n.joined[i] && n.configs[i].PreemptDelay > 0 {
+			delay = max(delay, decided+n.configs[i].PreemptDelay)
+		}
+	}
+	return delay + delay/1000
 }
 
 // Settled ends the time in which the cluster may still sort itself out.
