@@ -4,9 +4,6 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-
-	"github.com/regent-ha/regent/conf"
-	"github.com/regent-ha/regent/responder/answer"
 )
 
 func checkCommand() *cobra.Command {
@@ -28,7 +25,7 @@ judged too; for keepalived's own way to say it, see regent keepalived -t.`,
 			if len(args) == 1 {
 				path = args[0]
 			}
-			diags, code := checkConfig(path, conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts})
+			diags, code := checkConfig(path, confOptions(node))
 			write := diags.Write
 			if asJSON {
 				write = diags.WriteJSON

@@ -20,7 +20,6 @@ import (
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/responder"
-	"github.com/regent-ha/regent/responder/answer"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp/transport"
 )
@@ -63,7 +62,7 @@ begins like one.`,
 
 // load reads the configuration for this node.
 func (f runFlags) load() (*conf.Config, conf.Diagnostics) {
-	return loadConfig(f.config, conf.Options{Node: f.node, Template: answer.CheckTemplate, Alerts: checkAlerts})
+	return loadConfig(f.config, confOptions(f.node))
 }
 
 // runSupervisor is the parent process. It reads the configuration for its log and its scheduling only.

@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/notify":         {"internal/output"},
 	"internal/status/metrics": {"internal/status"},
 	"internal/status/web":     {"internal/event", "internal/status"},
+	"internal/doctor":         {"internal/status", "takeover"},
 	"internal/shadow":         {"vrrp"},
 	"internal/supervisor":     {"vrrp"},
 	"policy/agent":            {"policy"},

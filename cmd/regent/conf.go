@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/responder/answer"
+)
+
+// confOptions are how configurations are read here: what package conf cannot judge, the packages judge that will run it.
+func confOptions(node string) conf.Options {
+	return conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts}
+}
