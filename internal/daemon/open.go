@@ -96,8 +96,12 @@ func (d *Daemon) begin() error {
 		services[i] = &d.cfg.Services[i]
 	}
 	d.watchServices(nil)
-	d.think() // with which priorities to begin
-	if err := d.create(services, hold); err != nil {
+	d.think()                                               // with which priorities to begin
+	delay := max(d.cfg.StartDelay, d.cfg.BootDelay-clock()) // the clock begins with the system
+	if delay > 0 {
+		d.o.Log.Info(fmt.Sprintf("Delaying startup for %g seconds", delay.Seconds()))
+	}
+	if err := d.create(services, hold, delay); err != nil {
 		return err
 	}
 	if d.respond.Mechanism() == "kernel" {

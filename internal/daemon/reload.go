@@ -80,7 +80,7 @@ func (d *Daemon) reload() {
 			leave = append(leave, r)
 		}
 	}
-	if err := d.create(fresh, 0); err != nil {
+	if err := d.create(fresh, 0, 0); err != nil {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
 	d.guard()
@@ -138,7 +138,7 @@ func (d *Daemon) update(services []*conf.Service) []*router {
 		if !stays || r.leaving {
 			continue
 		}
-		sp.vrrp.Leader, sp.vrrp.Hold = r.vrrp.Leader, r.vrrp.Hold
+		sp.vrrp.Leader, sp.vrrp.Hold, sp.vrrp.Delay = r.vrrp.Leader, r.vrrp.Hold, r.vrrp.Delay
 		if reflect.DeepEqual(sp, r.spec) {
 			r.service = sp.service
 			continue
@@ -183,8 +183,9 @@ func (d *Daemon) refresh(rs []*router) {
 	d.bequeath(hs)
 }
 
-// create makes the routers of services, all in one visit to the loop; hold is for a start after a crash.
-func (d *Daemon) create(services []*conf.Service, hold time.Duration) error {
+// create makes the routers of services, all in one visit to the loop; hold is for a start after a crash, delay for any start of the
+// daemon.
+func (d *Daemon) create(services []*conf.Service, hold, delay time.Duration) error {
 	var fresh []*router
 	for _, s := range services {
 		leader := vrrp.ID(0)
@@ -192,7 +193,7 @@ func (d *Daemon) create(services []*conf.Service, hold time.Duration) error {
 			d.lastID++
 			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
 			r.silent = !d.preferences[s.Name].takes
-			r.vrrp.Leader = leader
+			r.vrrp.Leader, r.vrrp.Delay = leader, max(0, delay)
 			leader = r.id // the IPv6 side, which comes second, moves with the IPv4 side
 			fresh = append(fresh, r)
 		}

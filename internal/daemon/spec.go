@@ -56,6 +56,16 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 			PreemptDelay:   s.PreemptDelay,
 			Hold:           hold,
 			Suspect:        hasChannel(cfg),
+
+			StartActive:        s.Election.StartActive,
+			DownAdverts:        s.Election.DownTimerAdverts,
+			LowerPrioNoAdvert:  s.Election.LowerPrioNoAdvert,
+			OwnerIgnoreAdverts: s.Election.OwnerIgnoreAdverts,
+			AnyAddresses:       !s.Election.CheckAddresses,
+			MinTTL:             s.Unicast.MinTTL,
+			MaxTTL:             s.Unicast.MaxTTL,
+			CheckPeers:         s.Unicast.CheckSource,
+			Group:              s.Group,
 		}
 		for _, prefix := range prefixes {
 			c.Addresses = append(c.Addresses, prefix.Addr())
@@ -96,6 +106,6 @@ func checksum(mode string) vrrp.Checksum {
 // lease is how long the kernel keeps an address that nobody renews: longer than peers need to take over, whole seconds,
 // 5 at least (the kernel may end a shorter one early).
 func (s *spec) lease() time.Duration {
-	down := 4 * s.vrrp.Interval // Active_Down_Interval is below four intervals whatever the priority
+	down := time.Duration(max(3, s.vrrp.DownAdverts)+1) * s.vrrp.Interval // Active_Down_Interval is below this whatever the priority
 	return max(5*time.Second, down.Truncate(time.Second)+time.Second)
 }
