@@ -34,7 +34,7 @@ func (d *Daemon) watchServices(gone []string) {
 	}
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
-		checks := d.checksFor(s)
+		checks := checksFor(d.cfg, s)
 		known := make([]*monitor.Result, len(checks))
 		for i, c := range checks { // what did not change keeps its result
 			if was := d.watched[s.Name]; i < len(was) && reflect.DeepEqual(was[i], c) {
@@ -144,7 +144,7 @@ func (d *Daemon) preferByHand(s *conf.Service) {
 // showByHand reports what is done with the address of a service by hand that may refuse, when that changes. One that never
 // refuses serves whenever it is Active.
 func (d *Daemon) showByHand(s *conf.Service) {
-	if !guarded(s) {
+	if !guarded(d.cfg, s) {
 		return
 	}
 	is, why := dutyNone, "the address is another node's to answer for"

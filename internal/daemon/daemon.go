@@ -189,6 +189,7 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.recount()
 		}
 		if d.stopping && !d.answering() && (!d.mind.Busy() || time.Now().After(d.stopBy)) {
+			d.farewell()
 			return nil
 		}
 	}

@@ -15,18 +15,20 @@ import (
 // elections is found out here, and stops all.
 
 // groupOf is the sync group of a service; nil: it is in none.
-func (d *Daemon) groupOf(service string) *conf.SyncGroup {
-	for i := range d.cfg.SyncGroups {
-		if slices.Contains(d.cfg.SyncGroups[i].Services, service) {
-			return &d.cfg.SyncGroups[i]
+func (d *Daemon) groupOf(service string) *conf.SyncGroup { return groupOf(d.cfg, service) }
+
+func groupOf(cfg *conf.Config, service string) *conf.SyncGroup {
+	for i := range cfg.SyncGroups {
+		if slices.Contains(cfg.SyncGroups[i].Services, service) {
+			return &cfg.SyncGroups[i]
 		}
 	}
 	return nil
 }
 
 // checksFor are all checks of a service: its own, and those of its group.
-func (d *Daemon) checksFor(s *conf.Service) []conf.HealthCheck {
-	g := d.groupOf(s.Name)
+func checksFor(cfg *conf.Config, s *conf.Service) []conf.HealthCheck {
+	g := groupOf(cfg, s.Name)
 	if g == nil {
 		return s.Checks
 	}

@@ -132,7 +132,7 @@ func (d *Daemon) shadows(watch *takeover.Watcher) ([]shadow.Router, error) {
 func (d *Daemon) shadowChecks(c *shadow.Comparison) {
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
-		checks := d.checksFor(s)
+		checks := checksFor(d.cfg, s)
 		if !s.Raw || len(checks) == 0 {
 			continue
 		}

@@ -83,14 +83,14 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 		if d == "" {
 			d = dutyRefuse
 		}
-		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: guarded(s)})
+		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: guarded(cfg, s)})
 	}
 	return out
 }
 
 // guarded reports whether a service may ever refuse here. One that may not is left alone by the refusing rules.
-func guarded(s *conf.Service) bool {
-	return !s.Raw || s.Refuse || slices.ContainsFunc(s.Checks, func(c conf.HealthCheck) bool { return c.Weight == 0 })
+func guarded(cfg *conf.Config, s *conf.Service) bool {
+	return !s.Raw || s.Refuse || s.OnFault != conf.FaultRelease && slices.ContainsFunc(checksFor(cfg, s), func(c conf.HealthCheck) bool { return c.Weight == 0 })
 }
 
 func checksum(mode string) vrrp.Checksum {

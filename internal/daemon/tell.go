@@ -58,8 +58,12 @@ func (d *Daemon) inform(r *router, state notify.State) {
 	d.spread(r.service.Notify, r.service.Mail, notify.Change{Kind: notify.Instance, Name: name, State: state, Priority: int(r.vrrp.Priority)})
 	m.heard[name] = int(r.vrrp.Priority)
 	d.informGroup(name)
-	if state == notify.Stop {
-		delete(m.told, name)
+}
+
+// farewell tells of the stop of those of which the loop's last words were not heard any more.
+func (d *Daemon) farewell() {
+	for _, r := range d.routers {
+		d.inform(r, notify.Stop)
 	}
 }
 
