@@ -36,6 +36,7 @@ func (k *keepalivedProcess) test() int {
 	if k.namespace(read.result.Process) == k.stage.Net { // the interfaces of another namespace are not seen from here
 		problems = append(problems, missingInterfaces(read.model)...)
 	}
+	problems = append(problems, scriptProblems(read.model)...)
 	code := problems.TestStatus()
 	if len(k.flags.Warnings) > 0 && code != exitKeepalivedConfig {
 		code = exitKeepalivedTestBad
@@ -81,8 +82,12 @@ func missingInterfaces(c *keepalived.Config) keepalived.Problems {
 	}
 	var out keepalived.Problems
 	say := func(at keepalived.Place, name, format string, args ...any) {
-		if _, err := net.InterfaceByName(name); name == "" || err == nil {
+		link, err := net.InterfaceByName(name)
+		if name == "" || err == nil && link.Flags&net.FlagLoopback == 0 {
 			return
+		}
+		if err == nil {
+			format, args = "interface %s is a loopback, which vrrp cannot use", []any{name}
 		}
 		out = append(out, keepalived.Problem{Kind: keepalived.Mistake, Diagnostic: conf.Diagnostic{File: at.File, Line: at.Line, Column: at.Column,
 			Severity: conf.Warning, Text: fmt.Sprintf(format, args...)}})

@@ -18,6 +18,9 @@ import (
 	"github.com/regent-ha/regent/responder/answer"
 )
 
+// defaultScriptUser runs scripts where the file names nobody, on a machine that has this user.
+const defaultScriptUser = "keepalived_script"
+
 // keepalivedConf is a keepalived.conf that was read on this machine.
 type keepalivedConf struct {
 	model    *keepalived.Config
@@ -50,8 +53,8 @@ func readKeepalived(path string, o keepalived.Options) keepalivedConf {
 	}
 	c, problems := keepalived.Parse(path, o)
 	to := convert.Options{InterfaceOf: interfaceOf}
-	if _, err := user.Lookup("keepalived_script"); err == nil {
-		to.ScriptUser = "keepalived_script"
+	if _, err := user.Lookup(defaultScriptUser); err == nil {
+		to.ScriptUser = defaultScriptUser
 	}
 	result, more := convert.Convert(c, to)
 	problems = append(problems, more...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,10 @@ func (k *keepalivedProcess) parent(ctx context.Context) int {
 		}
 		return exitKeepalivedConfig
 	}
+	if len(read.model.Instances) == 0 && len(read.model.LVS) > 0 {
+		fmt.Fprintf(k.stderr, "%s has virtual servers only, and Regent is no load balancer: they stay with keepalived's own program, as keepalived -C\n", k.flags.File)
+		return exitKeepalivedConfig
+	}
 	process := read.result.Process
 	if name := k.namespace(process); name != k.stage.Net {
 		k.stage.Net = name
@@ -60,7 +65,7 @@ func (k *keepalivedProcess) parent(ctx context.Context) int {
 	} {
 		log.Info(line)
 	}
-	for _, p := range append(read.problems, missingInterfaces(read.model)...) {
+	for _, p := range slices.Concat(read.problems, missingInterfaces(read.model), scriptProblems(read.model)) {
 		log.Warn(problemText(p, several))
 	}
 	for flag, given := range map[string]bool{"-V: addresses do not outlive their daemon: they are removed at the end": k.flags.KeepVIPs,
