@@ -15,4 +15,7 @@
 // heir, IPv6 virtual routers that move with their IPv4 leader, lateness: a machine that was not called for an
 // Active_Down_Interval listens before it speaks, and corroboration: a Backup that misses two adverts says so ([Suspect]), and
 // who knows that the Active lives may put the takeover off once ([Router.Hold]).
+//
+// Sync groups ([Router.SetGroup]) move as one: all members Active, or none. What keepalived does differently from the RFCs is an
+// option of [Config] each; the zero value is the RFC.
 package vrrp

@@ -52,7 +52,7 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 	}
 	m.learn(a)
 	m.restart(now)
-	return m.pull(now, out)
+	return m.drag(now, true, m.pull(now, out))
 }
 
 // preempts reports whether a Backup takes over from an Active with priority p. The owner always does (RFC 9568 §6.1,
@@ -118,8 +118,7 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 		m.answered = now
 		out = m.send(m.priority, out)
 	}
-	m.rival, m.rivalPrio = src, a.Priority
-	return m.reannounce(now, out)
+	return m.reannounceAll(now, src, a.Priority, out)
 }
 
 // Announcing again because of a rival is limited to a burst and then a rate: a rival that does not hear us is heard with
@@ -152,5 +151,5 @@ func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []A
 	}
 	m.peer, m.peerPrio = src, a.Priority
 	m.learn(a)
-	return m.deactivate(now, why, out)
+	return m.drag(now, true, m.deactivate(now, why, out))
 }

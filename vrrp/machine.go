@@ -45,6 +45,11 @@ type machine struct {
 	leader    *machine
 	followers []*machine
 
+	group   *group // nil: it stands alone
+	listens Time   // after a sleep: until then it goes by its own timer alone
+	waiting bool   // Backup: its timer has ended, and the group does not want to yet
+	leaving bool   // Active: the group is no longer, and this one does not know it yet
+
 	counters Counters
 	messages map[messageKey][]byte
 }
@@ -71,21 +76,13 @@ func (m *machine) down() time.Duration { return m.cfg.missed()*m.interval + m.sk
 // follows reports whether the leader decides for this machine: it takes part.
 func (m *machine) follows() bool { return m.leader != nil && m.leader.state != Initialize }
 
-// late reports whether the caller slept through more than the Active_Down_Interval. A leader judges for its followers: one
-// that stepped back alone would wait for a leader that never moves.
-func (m *machine) late(now Time) bool {
-	if m.follows() {
-		return m.state == Active && m.leader.late(now)
-	}
-	return m.state != Initialize && m.deadline != Never && now.Sub(m.deadline) > m.down()
-}
-
 // enter changes the state.
 func (m *machine) enter(to State, why Reason, out []Action) []Action {
 	from := m.state
 	if to != Backup {
 		m.trust()
 	}
+	m.leaving, m.waiting = false, false
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++
@@ -137,6 +134,7 @@ func (m *machine) pull(now Time, out []Action) []Action {
 // restart starts the Active_Down_Timer anew, and with it a silence; a follower waits for its leader instead.
 func (m *machine) restart(now Time) {
 	m.trust()
+	m.waiting = false
 	if m.state == Initialize {
 		return
 	}
@@ -190,8 +188,7 @@ func (m *machine) release(now Time, out []Action) []Action {
 	m.followers = nil // they are released, not left to themselves
 	switch {
 	case m.state == Active:
-		interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
-		down := m.cfg.missed()*interval + skew(m.cfg.Version, m.priority, interval)
+		down := m.patience()
 		out = m.shut(now, ReasonShutdown, out)
 		m.releasing, m.deadline = true, now.Add(down)
 	case !m.releasing:
@@ -204,6 +201,22 @@ func (m *machine) release(now Time, out []Action) []Action {
 	return out
 }
 
+// patience is how long to wait for an heir, who waits for its group.
+func (m *machine) patience() time.Duration {
+	interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
+	down := m.cfg.missed()*interval + skew(m.cfg.Version, m.priority, interval)
+	lead := m
+	if m.leader != nil {
+		lead = m.leader
+	}
+	if lead.group != nil {
+		for _, mate := range lead.group.members {
+			down = max(down, mate.down())
+		}
+	}
+	return down
+}
+
 // expire does what is due. The caller calls it at the deadline, or a little before for an advert.
 func (m *machine) expire(now Time, out []Action) []Action {
 	switch {
@@ -214,7 +227,11 @@ func (m *machine) expire(now Time, out []Action) []Action {
 		return append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonTimeout})
 	case m.late(now):
 		return m.wake(now, out)
+	case m.leaving && !m.group.whole():
+		m.group.moved = true
+		return m.stepBack(now, true, out)
 	case m.state == Active:
+		m.leaving = false
 		// Start + n × interval, also when some were missed: no drift, and thousands of routers do not fall into step.
 		missed := max(0, now.Sub(m.deadline)/m.cfg.Interval)
 		m.deadline = m.deadline.Add((missed + 1) * m.cfg.Interval)
@@ -223,26 +240,8 @@ func (m *machine) expire(now Time, out []Action) []Action {
 		m.deadline = Never
 		return out
 	case m.state == Backup:
-		return m.activate(now, m.why, out)
+		return m.claim(now, m.why, out)
 	}
 	m.deadline = Never
 	return out
-}
-
-// wake is what a machine does that slept too long, and its group with it: it listens before it speaks.
-func (m *machine) wake(now Time, out []Action) []Action {
-	if m.follows() {
-		m = m.leader
-	}
-	m.counters.LateWakeups++
-	for _, f := range m.followers {
-		if f.state == Active {
-			f.counters.LateWakeups++
-		}
-	}
-	if m.state == Active {
-		return m.deactivate(now, ReasonLate, out)
-	}
-	m.restart(now)
-	return m.pull(now, out)
 }

@@ -25,6 +25,7 @@ const (
 	ReasonRival                 // a second Active lost the election
 	ReasonReload                // the configuration changed
 	ReasonYield                 // stepping back was asked for
+	ReasonSync                  // the sync group moved
 )
 
 // String returns the reason in words.
@@ -62,6 +63,8 @@ func (r Reason) String() string {
 		return "the configuration changed"
 	case ReasonYield:
 		return "stepped back"
+	case ReasonSync:
+		return "moves with its sync group"
 	}
 	return fmt.Sprintf("reason(%d)", uint8(r))
 }

@@ -17,6 +17,7 @@ const maxSlack = 5 * time.Millisecond
 type Router struct {
 	machines map[ID]*machine
 	lookup   map[place]*machine
+	groups   map[ID]*group
 	queue    deadlines
 	global   GlobalCounters
 	noted    [discards]Time
@@ -38,7 +39,7 @@ var (
 
 // NewRouter returns a router without virtual routers.
 func NewRouter() *Router {
-	return &Router{machines: map[ID]*machine{}, lookup: map[place]*machine{}}
+	return &Router{machines: map[ID]*machine{}, lookup: map[place]*machine{}, groups: map[ID]*group{}}
 }
 
 // Add adds a virtual router in Initialize. [Router.Up] starts it.
@@ -60,14 +61,28 @@ func (r *Router) Add(id ID, c Config) error {
 		m.leader.followers = append(m.leader.followers, m)
 	}
 	r.machines[id] = m
+	if g := r.groups[id]; g != nil {
+		r.gather(g)
+	}
 	return nil
 }
 
-// touch brings the heap in line with a machine and its group.
+// touch brings the heap in line with a machine, its followers and its group.
 func (r *Router) touch(m *machine) {
 	if m.leader != nil {
 		m = m.leader
 	}
+	if g := m.group; g != nil && g.moved {
+		g.moved = false
+		for _, mate := range g.members {
+			r.place(mate)
+		}
+	}
+	r.place(m)
+}
+
+// place brings the heap in line with a machine and its followers.
+func (r *Router) place(m *machine) {
 	r.queue.set(m)
 	for _, f := range m.followers {
 		r.queue.set(f)
@@ -97,6 +112,9 @@ func (r *Router) Down(now Time, id ID, why Reason, out []Action) []Action {
 		return out
 	}
 	out = m.shut(now, why, out)
+	if m.leader == nil {
+		out = m.drag(now, true, out)
+	}
 	r.touch(m)
 	return out
 }
@@ -110,6 +128,7 @@ func (r *Router) Release(now Time, id ID, out []Action) []Action {
 		return out
 	}
 	out = m.release(now, out)
+	m.expectLeave(now)
 	r.touch(m)
 	return out
 }
@@ -120,6 +139,7 @@ func (r *Router) Remove(now Time, id ID, out []Action) []Action {
 	if m == nil {
 		return out
 	}
+	g := r.leave(id)
 	out = m.shut(now, ReasonShutdown, out)
 	r.touch(m)
 	r.unplace(m)
@@ -136,6 +156,9 @@ func (r *Router) Remove(now Time, id ID, out []Action) []Action {
 		}
 	}
 	delete(r.machines, id)
+	if g != nil {
+		out = r.agree(now, g, out)
+	}
 	return out
 }
 
@@ -187,7 +210,7 @@ func (r *Router) Yield(now Time, id ID, why Reason, out []Action) []Action {
 	if m.follows() && m.leader.state == Active {
 		m = m.leader
 	}
-	out = m.deactivate(now, why, out)
+	out = m.drag(now, false, m.deactivate(now, why, out))
 	r.touch(m)
 	return out
 }
@@ -233,6 +256,7 @@ type Status struct {
 	SkewTime           time.Duration
 	ActiveDownInterval time.Duration
 	Releasing          bool
+	Waiting            bool // in Backup, for the rest of its sync group
 	Counters           Counters
 }
 
@@ -243,7 +267,7 @@ func (r *Router) Status(id ID) (Status, bool) {
 		return Status{}, false
 	}
 	s := Status{State: m.state, Priority: m.priority, ActiveInterval: m.interval, SkewTime: m.skew(), ActiveDownInterval: m.down(),
-		Releasing: m.releasing, Counters: m.counters}
+		Releasing: m.releasing, Waiting: m.waiting, Counters: m.counters}
 	if m.state != Initialize {
 		s.ActiveAddress, s.ActivePriority = m.peer, m.peerPrio
 	}

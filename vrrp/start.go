@@ -21,7 +21,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 	m.releasing = false
 	m.peer, m.peerPrio, m.interval = netip.Addr{}, 0, m.cfg.Interval
 	owns := m.priority == Owner && (m.cfg.Hold == 0 || now >= m.hold) && !m.follows()
-	if owns && now >= m.ready {
+	if owns && now >= m.ready && m.group == nil {
 		return m.activate(now, ReasonOwner, out)
 	}
 	m.state = Backup
@@ -53,13 +53,14 @@ func (m *machine) begin(now Time) {
 	}
 }
 
-// shorten ends the timer of a start early: an owner waits for the end of the delay alone, [Config.StartActive] for little more
-// than one advert, of the order that the priorities have. Nobody who was heard is missed then, so nothing is suspected.
+// shorten ends the timer of a start early: an owner waits for the end of the delay and for its group
+// alone, [Config.StartActive] for little more than one advert, in the order of priorities. Nobody who was heard is missed then, so
+// nothing is suspected.
 func (m *machine) shorten(now Time, first, owns bool) {
 	switch {
 	case m.follows():
 	case owns:
-		m.deadline, m.why = m.ready, ReasonOwner
+		m.deadline, m.why = max(now, m.ready), ReasonOwner
 		m.trust()
 	case first && m.cfg.StartActive:
 		m.deadline = max(now, m.ready).Add(m.interval + m.skew()/4)

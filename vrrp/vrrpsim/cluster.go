@@ -20,6 +20,7 @@ type Core interface {
 	Update(now vrrp.Time, id vrrp.ID, c vrrp.Config, out []vrrp.Action) []vrrp.Action
 	SetPriority(now vrrp.Time, id vrrp.ID, p vrrp.Priority, out []vrrp.Action) []vrrp.Action
 	SetPreemptBelow(now vrrp.Time, id vrrp.ID, p vrrp.Priority, out []vrrp.Action) []vrrp.Action
+	SetGroup(now vrrp.Time, ids []vrrp.ID, out []vrrp.Action) []vrrp.Action
 	Yield(now vrrp.Time, id vrrp.ID, why vrrp.Reason, out []vrrp.Action) []vrrp.Action
 	Receive(now vrrp.Time, p vrrp.Packet, out []vrrp.Action) []vrrp.Action
 	Expire(now vrrp.Time, out []vrrp.Action) []vrrp.Action
@@ -73,6 +74,7 @@ type Cluster struct {
 	Sink func(Record)
 
 	services []Service
+	groups   [][]Service     // sync groups
 	routers  []virtualRouter // by ID-1
 	rng      *rand.Rand
 	trace    trace

@@ -29,8 +29,12 @@
 // [Judge] holds the nodes to what the protocol promises (see [Invariant]). Within the quiet stretches single, well-defined
 // events, such as one planned release on a healthy network, are held to their exact time.
 //
+// Some schedules put all services into one sync group ([Cluster.AddGroup]): each node is Active for all of them or for none, and
+// takes over as fast as the slowest of them allows.
+//
 // What no protocol can elect well is not generated: nodes that share a source address, unicast peers that do not all know
-// each other, version 2 nodes with different intervals or address lists. What merely looks odd is: several nodes with the
+// each other, version 2 nodes with different intervals or address lists, members
+// of a sync group whose priorities are in another order than on other nodes. What merely looks odd is: several nodes with the
 // same priority, some that pre-empt and some that do not or only lower bands, intervals that differ from node to node.
 //
 // A schedule that fails says how it is played again:

@@ -29,6 +29,7 @@ func (n *Node) Start(hold time.Duration) {
 			}
 		}
 	}
+	n.join()
 	n.changed()
 	if !n.unplugged {
 		n.LinkUp()
@@ -144,8 +145,9 @@ func (n *Node) Kill() {
 		if s.State != vrrp.Active {
 			continue
 		}
-		n.will[i] = c.now.Add(s.ActiveDownInterval)
-		c.After(s.ActiveDownInterval, n.changed)
+		wait := c.longest(id, func(id vrrp.ID) time.Duration { return n.Status(id).ActiveDownInterval })
+		n.will[i] = c.now.Add(wait)
+		c.After(wait, n.changed)
 		cfg := n.configs[i]
 		to := cfg.Peers
 		if len(to) == 0 {

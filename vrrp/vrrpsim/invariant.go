@@ -30,6 +30,8 @@ const (
 	NoSilence
 	// NoDrift: adverts leave at multiples of the interval.
 	NoDrift
+	// AllOrNothing: a node is Active for all members of a sync group or for none.
+	AllOrNothing
 )
 
 // String is the invariant in words.
@@ -49,6 +51,8 @@ func (i Invariant) String() string {
 		return "no silence"
 	case NoDrift:
 		return "adverts do not drift"
+	case AllOrNothing:
+		return "a sync group is active as a whole"
 	}
 	return fmt.Sprintf("invariant(%d)", uint8(i))
 }

@@ -72,6 +72,7 @@ func (j *Judge) Called(n *Node, call *Call) {
 		j.judgeWaking(n, call)
 	}
 	j.judgeBeat(n, call)
+	j.judgeGroups(n)
 	for i := range call.Actions {
 		a := &call.Actions[i]
 		switch a.Kind {

@@ -61,6 +61,11 @@ func (r familiesApart) Add(id vrrp.ID, c vrrp.Config) error {
 	return r.Router.Add(id, c)
 }
 
+// membersApart lets each member of a sync group go its own way.
+type membersApart struct{ *vrrp.Router }
+
+func (r membersApart) SetGroup(_ vrrp.Time, _ []vrrp.ID, out []vrrp.Action) []vrrp.Action { return out }
+
 // isMute does not send.
 type isMute struct{ *vrrp.Router }
 
@@ -183,6 +188,8 @@ func TestBrokenCoresAreNoticed(t *testing.T) {
 		{"own packets are believed", func() vrrpsim.Core { return fearsItself{vrrp.NewRouter()} }, []vrrpsim.Invariant{vrrpsim.IgnoresBad}},
 		{"a release does not wait", func() vrrpsim.Core { return dropsAtOnce{vrrp.NewRouter()} }, []vrrpsim.Invariant{vrrpsim.HandsOver}},
 		{"IPv6 does not follow IPv4", func() vrrpsim.Core { return familiesApart{vrrp.NewRouter()} }, []vrrpsim.Invariant{vrrpsim.OneActive}},
+		{"members of a sync group decide alone", func() vrrpsim.Core { return membersApart{vrrp.NewRouter()} },
+			[]vrrpsim.Invariant{vrrpsim.AllOrNothing}},
 		{"adverts are not sent", func() vrrpsim.Core { return isMute{vrrp.NewRouter()} }, []vrrpsim.Invariant{vrrpsim.OneActive}},
 		{"nobody takes over", func() vrrpsim.Core { return neverTakesOver{vrrp.NewRouter(), new(bool)} },
 			[]vrrpsim.Invariant{vrrpsim.OneActive, vrrpsim.NoSilence, vrrpsim.Steady}},

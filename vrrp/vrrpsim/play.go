@@ -91,8 +91,36 @@ func (p *player) build(seed uint64, o Options) {
 	for i := range 1 + p.rng.IntN(3) {
 		p.services = append(p.services, p.addService(vrrp.VRID(51+i)))
 	}
+	p.groupServices(seed)
 	p.judge = NewJudge(p.c)
 	p.group = make([]int, nodes)
+}
+
+// groupServices makes one sync group of all services, sometimes. Its chance is its own: other histories stay as they are.
+func (p *player) groupServices(seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 4))
+	if len(p.services) < 2 || rng.IntN(100) >= 40 {
+		return
+	}
+	p.did("sync group")
+	first := p.services[0].first
+	for _, n := range p.c.Nodes {
+		like := n.configs[first-1]
+		for _, s := range p.services {
+			r := Role{Priority: like.Priority, PreemptBelow: like.PreemptBelow, PreemptDelay: like.PreemptDelay}
+			if n.joined[s.first-1] {
+				r.Interval = n.configs[s.first-1].Interval
+			}
+			if n.joined[first-1] {
+				n.Join(s, r)
+				continue
+			}
+			for _, id := range s.IDs() {
+				n.joined[id-1] = false
+			}
+		}
+	}
+	p.c.AddGroup(p.services...)
 }
 
 // addService makes up a service and who takes part in it.

@@ -18,7 +18,7 @@ func (j *Judge) Quiet(group []int) time.Duration {
 	for g := range c.Nodes {
 		for i := range c.Routers() {
 			id := vrrp.ID(i + 1)
-			down := max(j.longestDown(id), j.longestDown(c.root(id))) // a family may have missed what the other has heard
+			down := c.longest(id, j.longestDown) // a family, or a member of a group, may have missed what another has heard
 			if j.members(g, id) > 0 {
 				longest = max(longest, down)
 			}
@@ -93,7 +93,7 @@ func (c *Cluster) margin(d time.Duration) time.Duration {
 func (j *Judge) members(group int, id vrrp.ID) int {
 	count := 0
 	for _, n := range j.c.Nodes {
-		if j.group[n.Index] == group && n.Up(id) {
+		if j.group[n.Index] == group && n.Able(id) {
 			count++
 		}
 	}
@@ -203,7 +203,7 @@ func (j *Judge) verifyRouter(group int, id vrrp.ID) {
 	}
 	best := active[0].Status(id).Priority
 	for _, n := range j.c.Nodes {
-		if j.group[n.Index] != group || !n.Up(id) || n == active[0] {
+		if j.group[n.Index] != group || !n.Able(id) || n == active[0] {
 			continue
 		}
 		if p := n.Status(id).Priority; p > best && (p == vrrp.Owner || n.configs[id-1].PreemptBelow > best) {

@@ -73,10 +73,16 @@ func (p *player) fault() {
 		p.reload(n, s)
 	case what < 12:
 		p.did("priority")
-		n.SetPriority(s, p.priority())
+		priority := p.priority()
+		for _, s := range c.with(s) {
+			n.SetPriority(s, priority)
+		}
 	case what < 13:
 		p.did("preempt below")
-		n.SetPreemptBelow(s, p.edge())
+		edge := p.edge()
+		for _, s := range c.with(s) {
+			n.SetPreemptBelow(s, edge)
+		}
 	case what < 14 && !n.unplugged:
 		p.did("link down")
 		n.LinkDown()
@@ -131,6 +137,18 @@ func (p *player) edgeOfLate(n *Node) time.Duration {
 func (p *player) reload(n *Node, s Service) {
 	interval, priority, edge, more := p.interval(s), p.priority(), p.edge(), p.chance(30) && s.Version == 3
 	what := p.rng.IntN(4)
+	for _, mate := range p.c.with(s) { // which stay alike
+		if mate.index != s.index {
+			n.Reload(mate, func(cfg *vrrp.Config) {
+				if what == 0 || what == 3 {
+					cfg.Priority = priority
+				}
+				if what == 2 || what == 3 {
+					cfg.PreemptBelow = edge
+				}
+			})
+		}
+	}
 	n.Reload(s, func(cfg *vrrp.Config) {
 		if what == 0 || what == 3 {
 			cfg.Priority = priority
@@ -243,16 +261,20 @@ func (p *player) handover(n *Node, end func(), said bool) {
 		}
 		best := time.Duration(-1)
 		for _, m := range c.Nodes {
-			if m == n || p.group[m.Index] != g || !m.Up(id) {
+			if m == n || p.group[m.Index] != g || !m.Up(id) || !m.Able(c.root(id)) {
 				continue
 			}
-			s := m.Status(c.root(id))
-			by := s.ActiveDownInterval
-			if said {
-				by = s.SkewTime
-			}
-			if i := n.configs[id-1].Interval; i > s.ActiveInterval { // told just now
-				by = by * (i / time.Millisecond) / (s.ActiveInterval / time.Millisecond)
+			by := time.Duration(0)
+			for _, mate := range c.mates(id) {
+				s := m.Status(mate)
+				alone := s.ActiveDownInterval
+				if said {
+					alone = s.SkewTime
+				}
+				if i := n.configs[mate-1].Interval; i > s.ActiveInterval { // told just now
+					alone = alone * (i / time.Millisecond) / (s.ActiveInterval / time.Millisecond)
+				}
+				by = max(by, alone)
 			}
 			if best < 0 || by < best {
 				best = by
