@@ -53,6 +53,9 @@ type Config struct {
 	// Suspect: a Backup that misses two adverts says so with [Suspect], so that others can be asked before it takes over.
 	Suspect bool
 
+	// Rivals: an Active says with [Rival] that it heard an advert that loses against its own.
+	Rivals bool
+
 	// Peers are the unicast destinations; empty means the multicast group.
 	Peers []netip.Addr
 	// MinTTL and MaxTTL are the TTLs (hop limits) that unicast adverts may arrive with; both 0 is 255 alone, as by multicast.

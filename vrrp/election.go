@@ -114,9 +114,14 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 		return m.yield(now, a, src, ReasonHigherAddress, out)
 	}
 	// A losing one: tell it at once (RFC 9568 §6.4.3), and tell the hosts that it may have misled.
-	if !m.cfg.LowerPrioNoAdvert && (m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4) {
+	if m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4 {
 		m.answered = now
-		out = m.send(m.priority, out)
+		if !m.cfg.LowerPrioNoAdvert {
+			out = m.send(m.priority, out)
+		}
+		if m.cfg.Rivals {
+			out = append(out, Action{ID: m.id, Kind: Rival, Reason: ReasonRival, Peer: src, PeerPriority: a.Priority})
+		}
 	}
 	return m.reannounceAll(now, src, a.Priority, out)
 }

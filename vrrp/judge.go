@@ -109,6 +109,7 @@ func (r *Router) discard(now Time, m *machine, why Discard, p *Packet, prio Prio
 		return append(out, Action{Kind: Discarded, Discard: why, Peer: p.Source, PeerPriority: prio})
 	}
 	r.global.count(why, &m.counters)
+	m.tally.refuse(why, r.advert.Auth.Type)
 	return m.note(now, why, p.Source, prio, out)
 }
 

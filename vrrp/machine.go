@@ -51,6 +51,7 @@ type machine struct {
 	leaving bool   // Active: the group is no longer, and this one does not know it yet
 
 	counters Counters
+	tally    Statistics // those that are not in counters
 	messages map[messageKey][]byte
 }
 
@@ -83,6 +84,9 @@ func (m *machine) enter(to State, why Reason, out []Action) []Action {
 		m.trust()
 	}
 	m.leaving, m.waiting = false, false
+	if from == Active {
+		m.tally.ReleaseMaster++
+	}
 	m.state, m.rival, m.opposer = to, netip.Addr{}, netip.Addr{}
 	if to == Active {
 		m.counters.MasterTransitions++

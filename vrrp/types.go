@@ -148,6 +148,9 @@ const (
 	// Suspect: two adverts of the Active (Peer, PeerPriority; none was heard yet after a start) were missed, in this silence;
 	// the Active_Down_Timer goes on.
 	Suspect
+	// Rival: an Active heard an advert that loses against its own, of Peer with PeerPriority; one for each advert, at most four in
+	// an interval, only with [Config.Rivals]. Keepalived calls it MASTER_RX_LOWER_PRI.
+	Rival
 )
 
 // Action is one thing a machine wants done. It holds no pointers into packets.
@@ -156,7 +159,7 @@ type Action struct {
 	Kind         ActionKind
 	Priority     Priority // SendAdvert: of the advert to send
 	From, To     State    // Enter
-	Reason       Reason   // Enter, Announce, Inherited
+	Reason       Reason   // Enter, Announce, Inherited, Rival
 	Discard      Discard  // Discarded
 	Peer         netip.Addr
 	PeerPriority Priority

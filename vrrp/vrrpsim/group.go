@@ -37,9 +37,6 @@ func (c *Cluster) mates(id vrrp.ID) []vrrp.ID {
 	return ids
 }
 
-// grouped reports whether a virtual router moves with others than those of its service.
-func (c *Cluster) grouped(id vrrp.ID) bool { return len(c.mates(id)) > 1 }
-
 // join tells a core that was just made of the sync groups.
 func (n *Node) join() {
 	for _, g := range n.cluster.groups {

@@ -91,7 +91,7 @@ func (j *Judge) Called(n *Node, call *Call) {
 		case vrrp.Inherited:
 			j.judgeInherited(n, call, a)
 			j.judgeSilence(n, a.ID)
-		case vrrp.SendAdvert, vrrp.Announce, vrrp.Discarded, vrrp.Suspect:
+		case vrrp.SendAdvert, vrrp.Announce, vrrp.Discarded, vrrp.Suspect, vrrp.Rival:
 		}
 	}
 }

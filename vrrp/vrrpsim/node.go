@@ -199,7 +199,7 @@ func (n *Node) act(a *vrrp.Action) {
 		}
 	case vrrp.Inherited:
 		n.holds[a.ID-1] = false
-	case vrrp.Announce, vrrp.Discarded, vrrp.Suspect:
+	case vrrp.Announce, vrrp.Discarded, vrrp.Suspect, vrrp.Rival:
 	}
 	n.cluster.record(Record{Node: n.Index, What: Acted, Action: *a})
 }

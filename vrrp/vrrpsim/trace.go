@@ -54,6 +54,8 @@ func (r Record) String() string {
 			return head + fmt.Sprintf("%s was inherited: %s%s", r.name, a.Reason, peer(a))
 		case vrrp.Discarded:
 			return head + fmt.Sprintf("%s: %s%s", r.name, a.Discard, peer(a))
+		case vrrp.Rival:
+			return head + fmt.Sprintf("%s hears a rival%s", r.name, peer(a))
 		case vrrp.Suspect:
 			return head + fmt.Sprintf("%s misses adverts%s", r.name, peer(a))
 		}
