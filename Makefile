@@ -32,7 +32,7 @@ test: setup build check ## everything that is not a timing
 
 # Packages whose tests need no network and few seconds; the race detector needs a C compiler, which setup provides.
 RACE := ./vrrp/... ./takeover ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe ./internal/daemon \
-	./policy/... ./internal/monitor ./internal/cluster ./internal/arbiter ./takeover/control ./takeover/flow ./takeover/tickle ./responder/answer ./responder/speaker ./internal/notify ./internal/output
+	./policy/... ./internal/monitor ./internal/cluster ./internal/arbiter ./takeover/control ./takeover/flow ./takeover/tickle ./responder/answer ./responder/speaker ./internal/notify ./internal/output ./internal/keepalived/flags ./internal/keepalived/pidfile ./internal/keepalived/logsink
 
 proof: setup build ## the timed and long tests, with a report
 	@mkdir -p $(ARTIFACTS)

@@ -58,6 +58,9 @@ func (k *keepalivedProcess) daemonise() int {
 	line, err := bufio.NewReader(r).ReadString('\n')
 	code, err2 := strconv.Atoi(strings.TrimSpace(line))
 	if err == nil && err2 == nil {
+		if code != exitDone {
+			fmt.Fprintf(k.stderr, "keepalived has ended with code %d: its log says why\n", code)
+		}
 		return code
 	}
 	var ended *exec.ExitError

@@ -110,7 +110,8 @@ func (d *keepalivedDumper) clear(s dump.Snapshot) {
 
 // snapshot is the state as keepalived knows it.
 func (d *keepalivedDumper) snapshot(now status.Snapshot) dump.Snapshot {
-	s := keepalivedState(d.file.inForce(), now, links())
+	k := d.file.inForce()
+	s := keepalivedState(k, now, links(k.model))
 	for i := range s.Instances {
 		v := &s.Instances[i]
 		v.Counters = v.Counters.Sub(d.cleared[v.Name])

@@ -155,17 +155,23 @@ func (t *text) pair(name, value string) {
 // routeText is a route as keepalived lists it: the common words of iproute2, not the rare metrics.
 func routeText(r keepalived.Route) string {
 	var t text
-	if r.Type != "unicast" {
+	special := r.Type != "" && r.Type != "unicast" // it leads to no interface
+	t.add(cmp.Or(r.Mode, map[bool]string{false: "prepend", true: "add"}[special]))
+	if special {
 		t.add(r.Type)
 	}
-	t.add(cmp.Or(r.Mode, "prepend"))
 	switch to := r.To; {
-	case !to.IsValid(), to.Bits() == 0:
-		t.add("default")
-	case to.IsSingleIP():
+	case to.IsValid() && to.IsSingleIP():
 		t.add(to.Addr().String())
-	default:
+	case to.IsValid():
 		t.add(to.String())
+	case r.IPv6:
+		t.add("::/0")
+	default:
+		t.add("0.0.0.0/0")
+	}
+	if r.Source.IsValid() {
+		t.pair("src", r.Source.String())
 	}
 	if r.Via.IsValid() {
 		t.add("via inet" + map[bool]string{true: "6"}[r.Via.Is6()] + " " + r.Via.String())
@@ -173,17 +179,15 @@ func routeText(r keepalived.Route) string {
 	t.pair("dev", r.Dev)
 	t.pair("table", r.Table)
 	t.pair("proto", cmp.Or(r.Protocol, "18"))
-	if r.Scope != "" {
-		t.pair("scope", r.Scope)
-	}
-	if r.Source.IsValid() {
-		t.pair("src", r.Source.String())
-	}
+	t.pair("scope", r.Scope)
 	if r.Metric.IsSet() {
 		t.pair("metric", strconv.FormatUint(uint64(r.Metric.V), 10))
 	}
 	if r.OnLink {
 		t.add("onlink")
+	}
+	if r.NoTrack || special {
+		t.add("no_track")
 	}
 	return strings.Join(t.words, " ")
 }
@@ -208,9 +212,9 @@ func ruleText(r keepalived.Rule) string {
 	if r.Mark.IsSet() {
 		t.pair("fwmark", fmt.Sprintf("%#x", r.Mark.V))
 	}
+	t.pair("tos", cmp.Or(r.TOS, "0x0"))
 	t.pair("iif", r.In)
 	t.pair("oif", r.Out)
-	t.pair("tos", cmp.Or(r.TOS, "0x0"))
 	t.pair("protocol", cmp.Or(r.Protocol, "18"))
 	switch r.Action {
 	case "", "table":

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os/user"
+	"slices"
 	"strconv"
 	"time"
 
@@ -221,8 +222,14 @@ func processState(t *keepalived.TrackProcess, r status.Check, watchers []dump.Tr
 	return p
 }
 
-// links are this machine's interfaces.
-func links() []dump.Interface {
+// links are this machine's interfaces, with the first address of each family that is not a virtual one.
+func links(c *keepalived.Config) []dump.Interface {
+	virtual := map[netip.Addr]bool{}
+	for _, v := range c.Instances {
+		for _, a := range slices.Concat(v.Addresses, v.Excluded) {
+			virtual[a.Prefix.Addr()] = true
+		}
+	}
 	all, err := net.Interfaces()
 	if err != nil {
 		return nil
@@ -241,7 +248,7 @@ func links() []dump.Interface {
 		for _, a := range addrs {
 			p, err := netip.ParsePrefix(a.String())
 			switch {
-			case err != nil:
+			case err != nil, virtual[p.Addr().WithZone("")]:
 			case p.Addr().Is4() && !n.IPv4.IsValid():
 				n.IPv4 = p.Addr()
 			case p.Addr().IsLinkLocalUnicast() && !n.IPv6.IsValid():

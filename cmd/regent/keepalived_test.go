@@ -34,6 +34,10 @@ type standIn struct {
 const standInProgram = "/run/sbin/keepalived"
 
 func newStandIn(t *testing.T, prefixes ...string) *standIn {
+	return newStandInOf(t, os.Args[0], prefixes...)
+}
+
+func newStandInOf(t *testing.T, program string, prefixes ...string) *standIn {
 	t.Helper()
 	netlab.Require(t, "unshare", "nsenter", "ip")
 	lab := netlab.Test(t)
@@ -46,7 +50,7 @@ func newStandIn(t *testing.T, prefixes ...string) *standIn {
 		mount --bind "$PROGRAM" /run/sbin/keepalived
 		mount -t tmpfs none /var/lib; mount -t tmpfs none /tmp
 		touch /run/there; exec sleep 600`)
-	holder.Env = append(os.Environ(), "PROGRAM="+os.Args[0])
+	holder.Env = append(os.Environ(), "PROGRAM="+program)
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
 	}
