@@ -108,8 +108,10 @@ func theSame(t *testing.T, program string) (data, stats string, instances []map[
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	g.until("a worker", func() bool { return g.readPID("/run/vrrp.pid") > 0 })
-	time.Sleep(100 * time.Millisecond) // keepalived has its pid file before its handlers, and dies of a signal between
+	g.until("at work", func() bool { // before it has its handlers, a signal kills keepalived
+		log, err := os.ReadFile(cmd.Log)
+		return err == nil && strings.Contains(string(log), "Startup complete")
+	})
 	masters := regexp.MustCompile(`(?s)(   State = MASTER\n.*){3}Status = GOOD`)
 	data = g.asks(cmd.Pid(), unix.SIGUSR1, "/tmp/keepalived.data", masters)
 	stats = g.asks(cmd.Pid(), unix.SIGUSR2, "/tmp/keepalived.stats", regexp.MustCompile(`(?s)VI_6.*Sent: \d+\n$`))

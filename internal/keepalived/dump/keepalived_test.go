@@ -181,16 +181,24 @@ func start(t *testing.T, n *netlab.Node, config string) (files string, daemon *n
 		printf %s "$CONFIG" > /run/keepalived.conf; echo 3 > /tmp/tf
 		exec keepalived -n -l -D -G -P -f /run/keepalived.conf`)
 	cmd.Env = append(os.Environ(), "CONFIG="+config)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := cmd.Stop(10 * time.Second); err != nil {
-			t.Logf("keepalived: %v\n%s", err, log.Bytes())
+			t.Logf("keepalived: %v", err)
 		}
 	})
+	// Before it has its handlers, a signal kills it.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) { // polls another process
+		log, err := os.ReadFile(cmd.Log)
+		if err == nil && bytes.Contains(log, []byte("Startup complete")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("keepalived does not start: %v\n%s", err, log)
+		}
+	}
 	return fmt.Sprintf("/proc/%d/root/tmp/", cmd.Pid()), cmd
 }
 
@@ -198,11 +206,6 @@ func start(t *testing.T, n *netlab.Node, config string) (files string, daemon *n
 func ask(t *testing.T, daemon *netlab.Cmd, signal unix.Signal, path string, ready func(string) bool) string {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) { // polls another process
-		if _, err := os.Stat(path); err != nil {
-			if daemon.Signal(unix.Signal(0)) == nil && time.Now().Before(deadline.Add(-18*time.Second)) {
-				continue // it may not have its handlers yet
-			}
-		}
 		if err := daemon.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
