@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Allowance is a difference that was looked at and found right.
+type Allowance struct {
+	Kind Kind
+	// Case and Line are regular expressions of the whole name and the whole line.
+	Case, Line string
+	// Missing: the line is the first program's and the second does not have it; otherwise it is the second's alone.
+	Missing bool
+	// Reason in words for an operator.
+	Reason string
+}
+
+// Allowed lists how Regent may differ from keepalived 2.2.7.
+func Allowed() []Allowance {
+	return []Allowance{}
+}
+
+// Review takes the allowed differences away. It returns the rest, and how often each allowance was needed.
+func Review(list []Difference, allowed []Allowance) (rest []Difference, used []int, err error) {
+	type matcher struct{ name, line *regexp.Regexp }
+	matchers := make([]matcher, len(allowed))
+	for i, a := range allowed {
+		if strict(a.Kind) {
+			return nil, nil, fmt.Errorf("allowance %d: %s may never differ", i, a.Kind)
+		}
+		name, err1 := regexp.Compile("^(?:" + a.Case + ")$")
+		line, err2 := regexp.Compile("^(?:" + a.Line + ")$")
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, nil, fmt.Errorf("allowance %d: %w", i, err)
+		}
+		if a.Reason == "" {
+			return nil, nil, fmt.Errorf("allowance %d (%s) has no reason", i, a.Line)
+		}
+		matchers[i] = matcher{name, line}
+	}
+	used = make([]int, len(allowed))
+next:
+	for _, d := range list {
+		for i, a := range allowed {
+			if a.Kind == d.Kind && a.Missing != d.Extra && matchers[i].name.MatchString(d.Case) && matchers[i].line.MatchString(d.Line) {
+				used[i]++
+				continue next
+			}
+		}
+		rest = append(rest, d)
+	}
+	return rest, used, nil
+}

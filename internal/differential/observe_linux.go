@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// tunables are the sysctls of interfaces that a VRRP daemon may change, and the firewall.
+const tunables = `for f in /proc/sys/net/ipv4/conf/*/arp_ignore /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/accept_local \
+	/proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/promote_secondaries /proc/sys/net/ipv6/conf/*/disable_ipv6 \
+	/proc/sys/net/ipv6/conf/*/addr_gen_mode; do echo "${f#/proc/sys/net/} $(cat $f)"; done; nft -s list ruleset`
+
+// observe takes an observation of a node, and remembers how far it has read.
+func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
+	text, err := h.Run(ctx, "sh", "-c", look)
+	if err != nil {
+		return nil, err
+	}
+	o, _, err := kernelState(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name(), err)
+	}
+	if p.c.Kernel {
+		text, err := h.Run(ctx, "sh", "-c", tunables)
+		if err != nil {
+			return nil, err
+		}
+		o.add(Kernel, "", strings.Split(strings.TrimRight(text, "\n"), "\n")...)
+	}
+	log := h.log()
+	for about, lines := range sorted(log[min(h.seen.log, len(log)):]) {
+		o.add(Log, about, lines...)
+	}
+	h.seen.log = len(log)
+	if err := h.observeCalls(o, p); err != nil {
+		return nil, err
+	}
+	h.observeFIFOs(o, p.c.Ordered)
+	if h.running() {
+		text, err := h.dump(ctx)
+		if err != nil {
+			o.add(JSON, "", err.Error())
+			return o, nil
+		}
+		about, err := jsonLines(text)
+		if err != nil {
+			o.add(JSON, "", err.Error())
+		}
+		for name, lines := range about {
+			o.add(JSON, name, lines...)
+		}
+	}
+	return o, nil
+}
+
+// observeCalls adds the calls since the last step.
+func (h *Host) observeCalls(o Observation, p *play) error {
+	all := h.calls()
+	for _, line := range all[h.seen.calls:] {
+		c, err := parseCall(strings.TrimRight(line, "\n"))
+		if err != nil {
+			return err
+		}
+		o.add(Notify, c.about(p.names), c.text(p.c.Holds, h.before))
+	}
+	h.seen.calls = len(all)
+	return nil
+}
+
+// fifoName finds whom a line is about.
+var fifoName = regexp.MustCompile(`^(?:INSTANCE|GROUP) "([^"]*)"`)
+
+// observeFIFOs adds the lines since the last step.
+func (h *Host) observeFIFOs(o Observation, ordered bool) {
+	if h.seen.fifo == nil {
+		h.seen.fifo = map[string]int{}
+	}
+	add := func(file string, lines []string) {
+		for _, line := range lines {
+			about := file
+			if m := fifoName.FindStringSubmatch(line); m != nil && !ordered {
+				about += " " + m[1]
+			}
+			o.add(FIFO, about, strings.TrimRight(line, "\n"))
+		}
+	}
+	for name, f := range h.fifos {
+		all := f.lines()
+		add(name, all[h.seen.fifo[name]:])
+		h.seen.fifo[name] = len(all)
+	}
+	all := h.read()
+	add("read", all[h.seen.read:])
+	h.seen.read = len(all)
+}

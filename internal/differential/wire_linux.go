@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regent-ha/regent/internal/netlab"
+)
+
+// captureFilter takes adverts (also inside of AH) and what announces addresses.
+const captureFilter = "proto 112 or ip6 proto 112 or proto 51 or arp or (icmp6 and ip6[40] == 136)"
+
+// wireFields are what tshark is asked for each frame.
+var wireFields = []string{
+	"frame.time_epoch", "eth.src", "eth.dst", "ip.src", "ip.dst", "ip.ttl", "ipv6.src", "ipv6.dst", "ipv6.hlim",
+	"vrrp.version", "vrrp.virt_rtr_id", "vrrp.prio", "vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr",
+	"vrrp.ipv6_addr", "vrrp.auth_type", "vrrp.auth_string", "vrrp.checksum.status", "ah.spi",
+	"arp.opcode", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.src.hw_mac", "arp.dst.hw_mac",
+	"icmpv6.nd.na.target_address", "icmpv6.opt.linkaddr", "icmpv6.nd.na.flag.r", "icmpv6.nd.na.flag.s", "icmpv6.nd.na.flag.o",
+}
+
+// sight is a frame: when it was seen, what it is about and what it says.
+type sight struct {
+	at       time.Time
+	about    string
+	text     string
+	announce bool
+}
+
+// sights reads a capture.
+func sights(ctx context.Context, path string) ([]sight, error) {
+	records, err := netlab.Tshark(ctx, path, "(vrrp && !icmp && !icmpv6) || arp || icmpv6.type == 136", wireFields...)
+	if err != nil {
+		return nil, err
+	}
+	var list []sight
+	for _, r := range records {
+		var seconds, nanos int64
+		if _, err := fmt.Sscanf(r["frame.time_epoch"], "%d.%09d", &seconds, &nanos); err != nil {
+			return nil, fmt.Errorf("time of a frame %q: %w", r["frame.time_epoch"], err)
+		}
+		s := sight{at: time.Unix(seconds, nanos)}
+		switch {
+		case r["vrrp.version"] != "":
+			s.about = fmt.Sprintf("%s%s VRID %s", r["ip.src"], r["ipv6.src"], r["vrrp.virt_rtr_id"])
+			s.text = named(r, "eth.src", "eth.dst", "ip.dst", "ip.ttl", "ipv6.dst", "ipv6.hlim", "vrrp.version", "vrrp.prio",
+				"vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr", "vrrp.ipv6_addr", "vrrp.auth_type", "vrrp.auth_string", "vrrp.checksum.status", "ah.spi")
+		case r["arp.opcode"] != "":
+			if r["arp.src.proto_ipv4"] != r["arp.dst.proto_ipv4"] {
+				continue
+			}
+			s.announce, s.about = true, "announcements"
+			s.text = named(r, "arp.src.proto_ipv4", "eth.src", "eth.dst", "arp.opcode", "arp.src.hw_mac", "arp.dst.hw_mac")
+		default:
+			if yes(r["icmpv6.nd.na.flag.s"]) {
+				continue
+			}
+			s.announce, s.about = true, "announcements"
+			s.text = named(r, "icmpv6.nd.na.target_address", "eth.src", "ipv6.src", "ipv6.dst", "ipv6.hlim", "icmpv6.opt.linkaddr", "icmpv6.nd.na.flag.r", "icmpv6.nd.na.flag.o")
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func yes(text string) bool { return text == "1" || strings.EqualFold(text, "true") }
+
+// named writes the fields that are there.
+func named(r map[string]string, fields ...string) string {
+	var words []string
+	for _, f := range fields {
+		if r[f] != "" {
+			words = append(words, f[strings.LastIndex(f, ".")+1:]+" "+r[f])
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// seen puts the sights of a span of time into an observation: adverts of each sender in their order, repeated ones
+// once; announcements as a set.
+func seen(list []sight, from, to time.Time, counted bool) Observation {
+	o := Observation{}
+	announced := map[string]int{}
+	for _, s := range list {
+		if s.at.Before(from) || !s.at.Before(to) {
+			continue
+		}
+		if s.announce {
+			announced[s.text]++
+			continue
+		}
+		if had := o[Wire][s.about]; len(had) == 0 || had[len(had)-1] != s.text {
+			o.add(Wire, s.about, s.text)
+		}
+	}
+	for text, n := range announced {
+		if counted {
+			text = fmt.Sprintf("%s, %d times", text, n)
+		}
+		o.add(Wire, "announcements", text)
+	}
+	slices.Sort(o[Wire]["announcements"])
+	return o
+}
