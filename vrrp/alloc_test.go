@@ -60,6 +60,21 @@ var steady = []struct {
 			s.r.Receive(s.now, p, s.r.Expire(s.now, out))
 		}
 	}},
+	{"an advert with a trailer", func(tb testing.TB) func([]Action) {
+		a, b := newStation(tb, sealed()()), newStation(tb, sealed()())
+		a.r.Up(a.now, 1, Link{Interface: 1, Source: higher4}, nil)
+		b.up(1)
+		p := packet(config4(), 200, higher4)
+		return func(out []Action) {
+			b.now++
+			a.r.SetWall(b.now, today)
+			b.r.SetWall(b.now, today)
+			p.Message = a.r.Message(1, 200, IPv4.Group())
+			if b.r.Receive(b.now, p, out); b.r.machines[1].counters.AuthErrors > 0 {
+				tb.Error("it is not accepted")
+			}
+		}
+	}},
 	{"an odd advert", func(tb testing.TB) func([]Action) {
 		s := newStation(tb, config4())
 		s.up(1)

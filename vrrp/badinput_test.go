@@ -170,7 +170,7 @@ func inputs() []input {
 		{name: "another owner, from a higher address", config: owner, p: Owner, accept: true, want: NoteOwner},
 		{name: "a good one", accept: true},
 		{name: "a good one over IPv6", config: config6, accept: true},
-	}, optionInputs()...)
+	}, append(optionInputs(), trailerInputs()...)...)
 }
 
 // make returns the packet and the configuration of who hears it.
@@ -215,7 +215,10 @@ func (in input) make() (Config, Packet) {
 // Each line is heard by a Backup and by an Active. What is discarded moves its counter, is reported, and changes nothing else.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	seen := map[Discard]bool{NoteGroup: true} // needs two virtual routers: TestFollowerNotesBetterActive
+	seen := map[Discard]bool{
+		NoteGroup:     true, // needs two virtual routers: TestFollowerNotesBetterActive
+		DiscardReplay: true, // needs two packets: TestReplaysAreRefusedPerSource
+	}
 	for _, in := range inputs() {
 		seen[in.want] = true
 		for _, state := range []State{Backup, Active} {
@@ -247,6 +250,7 @@ func TestBadInput(t *testing.T) {
 func (in input) judge(t *testing.T, s *station, p Packet) {
 	t.Helper()
 	s.now = s.now.Add(tenth)
+	s.r.SetWall(s.now, today)
 	before, _ := s.r.Status(1)
 	due, original := s.r.Deadline(), bytes.Clone(p.Message)
 	want := statistics{before.Counters, s.r.Global()}

@@ -2,8 +2,6 @@
 
 package vrrp
 
-import "net/netip"
-
 // prioritise changes the priority in force.
 func (m *machine) prioritise(now Time, p Priority) {
 	if p == m.priority {
@@ -27,6 +25,7 @@ func (m *machine) update(now Time, c Config, out []Action) []Action {
 	c.Leader, c.Hold, c.Delay, c.Suspect = old.Leader, old.Hold, old.Delay, old.Suspect
 	m.cfg = c
 	m.messages = nil
+	m.reseal()
 	m.corroborate(suspect)
 	if old.Priority != c.Priority {
 		m.prioritise(now, c.Priority)
@@ -51,18 +50,4 @@ func (m *machine) update(now Time, c Config, out []Action) []Action {
 		m.restart(now)
 	}
 	return out
-}
-
-// message returns the encoded message for a priority and a destination.
-func (m *machine) message(p Priority, dst netip.Addr) []byte {
-	key := messageKey{p, dst}
-	if b, ok := m.messages[key]; ok {
-		return b
-	}
-	if m.messages == nil || len(m.messages) > 4*(len(m.cfg.Peers)+1) { // many priorities were tried
-		m.messages = make(map[messageKey][]byte, 2)
-	}
-	b := AppendMessage(nil, &m.cfg, p, m.link.Source, dst)
-	m.messages[key] = b
-	return b
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Checksum       Checksum // on sending, IPv4 version 3: PseudoHeader or MessageOnly
 	AcceptChecksum Checksum // on receipt: Either, PseudoHeader or MessageOnly
 	Auth           Auth     // version 2 only
+	HMAC           *HMAC    // nil: none; it must not change while it is in use. [Router.SetWall] has to be called
 
 	// PreemptBelow: a Backup takes over from an Active whose priority is below this and below its own.
 	// 255 is RFC 9568 pre-emption, 0 is none. An [Owner] always does.
@@ -129,6 +130,11 @@ func (c *Config) check() error {
 		return fmt.Errorf("multicast group %s: want one of %s", c.Group, c.Family)
 	case c.Delay < 0 || c.Hold < 0 || c.PreemptDelay < 0:
 		return errors.New("a delay below zero: want 0 or more")
+	}
+	if c.HMAC != nil {
+		if err := c.HMAC.check(); err != nil {
+			return err
+		}
 	}
 	for _, a := range c.Addresses {
 		if familyOf(a) != c.Family {

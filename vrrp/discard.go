@@ -9,29 +9,35 @@ type Discard uint8
 
 // The reasons, in the order in which they are looked for.
 const (
-	DiscardNone        Discard = iota
-	DiscardTTL                 // TTL or hop limit is not 255, nor what unicast adverts may have
-	DiscardLength              // too short, or not as long as the address count says
-	DiscardVersion             // neither 2 nor 3, or not what the virtual router speaks
-	DiscardType                // not an advertisement
-	DiscardCount               // no address (erratum 8299)
-	DiscardChecksum            // wrong
-	DiscardVRID                // no such virtual router on the interface
-	DiscardSource              // martian, or not link-local over IPv6
-	DiscardDestination         // unicast to a multicast router, or the other way round
-	DiscardOwn                 // our own packet came back
-	DiscardPeer                // unicast, and not from a peer
-	DiscardAuthType            // not the configured type
-	DiscardAuthData            // wrong password
-	DiscardInterval            // 0 (erratum 8301), or version 2 and not ours (RFC 3768 §7.1)
-	DiscardAddressList         // version 2, not ours, and the sender is not the owner (RFC 3768 §7.1)
-	DiscardLinkLocal           // the first IPv6 address is not link-local (erratum 8300)
-	NoteInterval               // version 3: not ours, adopted
-	NoteAddressList            // version 3: not ours
-	NoteLinkLocal              // the first IPv6 address is not link-local
-	NoteOwner                  // another owner: priority 255 beside ours (erratum 8298)
-	NoteGroup                  // the IPv6 side heard a better Active; the IPv4 side decides
-	discards                   // how many there are
+	DiscardNone          Discard = iota
+	DiscardTTL                   // TTL or hop limit is not 255, nor what unicast adverts may have
+	DiscardLength                // too short, or not as long as the address count says
+	DiscardVersion               // neither 2 nor 3, or not what the virtual router speaks
+	DiscardType                  // not an advertisement
+	DiscardCount                 // no address (erratum 8299)
+	DiscardChecksum              // wrong
+	DiscardVRID                  // no such virtual router on the interface
+	DiscardSource                // martian, or not link-local over IPv6
+	DiscardDestination           // unicast to a multicast router, or the other way round
+	DiscardOwn                   // our own packet came back
+	DiscardPeer                  // unicast, and not from a peer
+	DiscardHMACMissing           // no trailer
+	DiscardHMACMalformed         // not a trailer of ours
+	DiscardHMACStale             // its time is not ours
+	DiscardHMACKey               // no such key
+	DiscardHMAC                  // wrong
+	DiscardReplay                // not above the last one of its source
+	DiscardAuthType              // not the configured type
+	DiscardAuthData              // wrong password
+	DiscardInterval              // 0 (erratum 8301), or version 2 and not ours (RFC 3768 §7.1)
+	DiscardAddressList           // version 2, not ours, and the sender is not the owner (RFC 3768 §7.1)
+	DiscardLinkLocal             // the first IPv6 address is not link-local (erratum 8300)
+	NoteInterval                 // version 3: not ours, adopted
+	NoteAddressList              // version 3: not ours
+	NoteLinkLocal                // the first IPv6 address is not link-local
+	NoteOwner                    // another owner: priority 255 beside ours (erratum 8298)
+	NoteGroup                    // the IPv6 side heard a better Active; the IPv4 side decides
+	discards                     // how many there are
 )
 
 // String returns the reason in words.
@@ -61,6 +67,18 @@ func (d Discard) String() string {
 		return "it is not from a unicast peer"
 	case DiscardOwn:
 		return "it came from our own address"
+	case DiscardHMACMissing:
+		return "it has no authentication trailer"
+	case DiscardHMACMalformed:
+		return "its authentication trailer is of another kind"
+	case DiscardHMACStale:
+		return "its time is too far from ours: it was recorded, or the clocks differ"
+	case DiscardHMACKey:
+		return "its authentication trailer is of a key that is not configured"
+	case DiscardHMAC:
+		return "its authentication trailer is wrong"
+	case DiscardReplay:
+		return "it was received before, or its sender's clock was set back"
 	case DiscardAuthType:
 		return "its authentication type is not the configured one"
 	case DiscardAuthData:
@@ -97,7 +115,7 @@ type Counters struct {
 	AddressListErrors    uint64
 	PacketLengthErrors   uint64
 
-	AuthErrors        uint64 // type or password
+	AuthErrors        uint64 // type, password or trailer
 	SourceErrors      uint64
 	DestinationErrors uint64
 	LateWakeups       uint64
@@ -148,7 +166,7 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		c.IntervalErrors++
 	case DiscardAddressList, DiscardLinkLocal, NoteAddressList, NoteLinkLocal:
 		c.AddressListErrors++
-	case DiscardAuthType, DiscardAuthData:
+	case DiscardAuthType, DiscardAuthData, DiscardHMACMissing, DiscardHMACMalformed, DiscardHMACStale, DiscardHMACKey, DiscardHMAC, DiscardReplay:
 		c.AuthErrors++
 	case DiscardSource, DiscardPeer:
 		c.SourceErrors++

@@ -17,5 +17,5 @@
 // who knows that the Active lives may put the takeover off once ([Router.Hold]).
 //
 // Sync groups ([Router.SetGroup]) move as one: all members Active, or none. What keepalived does differently from the RFCs is an
-// option of [Config] each; the zero value is the RFC.
+// option of [Config] each; the zero value is the RFC. Its trailers ([HMAC]) need the wall clock too: [Router.SetWall].
 package vrrp

@@ -15,15 +15,19 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 	if len(p.Message) >= 2 {
 		m = r.lookup[place{p.Interface, p.Family, VRID(p.Message[1])}]
 	}
+	advert, trailer := p.Message, []byte(nil)
+	if m != nil && m.seal != nil {
+		advert, trailer = SplitTrailer(p.Family, p.Message)
+	}
 	why := DiscardTTL
 	if m == nil && p.TTL == 255 || m != nil && m.cfg.goodTTL(p.TTL) {
-		why = a.Parse(p.Family, p.Message)
+		why = a.Parse(p.Family, advert)
 	}
 	if m != nil && m.state == Initialize && !m.releasing {
 		return out // RFC 9568 §6.4.1: it listens to nothing
 	}
 	if why == DiscardNone {
-		why = r.judge(m, a, &p)
+		why = r.judge(now, m, a, &p, advert, trailer)
 	}
 	if why != DiscardNone {
 		return r.discard(now, m, why, &p, a.Priority, out)
@@ -39,8 +43,11 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 }
 
 // judge decides whether a well-formed advert is accepted.
-func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
-	accept := Either
+func (r *Router) judge(now Time, m *machine, a *Advert, p *Packet, advert, trailer []byte) Discard {
+	accept, covered := Either, advert
+	if p.Family == IPv6 {
+		covered = p.Message // its checksum is the kernel's, and covers all
+	}
 	if m != nil {
 		accept = m.cfg.AcceptChecksum
 	}
@@ -49,7 +56,7 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		return DiscardSource
 	case familyOf(p.Destination) != p.Family:
 		return DiscardDestination
-	case !GoodChecksum(p.Message, a.Version, accept, p.Source, p.Destination):
+	case !GoodChecksum(covered, a.Version, accept, p.Source, p.Destination):
 		return DiscardChecksum
 	case m == nil:
 		return DiscardVRID
@@ -63,6 +70,13 @@ func (r *Router) judge(m *machine, a *Advert, p *Packet) Discard {
 		return DiscardDestination
 	case m.cfg.CheckPeers && len(m.cfg.Peers) > 0 && !slices.Contains(m.cfg.Peers, p.Source):
 		return DiscardPeer
+	}
+	if m.seal != nil {
+		if why := m.verify(now, r.wall.Add(now.Sub(r.instant)), advert, trailer, p); why != DiscardNone {
+			return why
+		}
+	}
+	switch {
 	case a.Interval == 0 || a.Version == 2 && a.Interval != m.cfg.Interval:
 		return DiscardInterval
 	case a.Version == 2 && a.Auth.Type != m.cfg.Auth.Type:

@@ -50,14 +50,10 @@ type machine struct {
 	waiting bool   // Backup: its timer has ended, and the group does not want to yet
 	leaving bool   // Active: the group is no longer, and this one does not know it yet
 
+	seal     *seal // nil: no trailers
 	counters Counters
 	tally    Statistics // those that are not in counters
 	messages map[messageKey][]byte
-}
-
-type messageKey struct {
-	priority Priority
-	dst      netip.Addr
 }
 
 // skew is Skew_Time: RFC 9568 §6.1 for version 3; of a second for version 2 (RFC 3768 §6.1). Never rounded: in whole

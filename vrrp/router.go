@@ -22,6 +22,8 @@ type Router struct {
 	global   GlobalCounters
 	noted    [discards]Time
 	advert   Advert // of the packet at hand
+	instant  Time   // when the wall clock showed this
+	wall     time.Time
 }
 
 // place is where adverts for a machine arrive.
@@ -54,6 +56,7 @@ func (r *Router) Add(id ID, c Config) error {
 		return fmt.Errorf("virtual router %d: %w", id, err)
 	}
 	m := &machine{id: id, cfg: c, priority: c.Priority, interval: c.Interval, deadline: Never, index: -1}
+	m.reseal()
 	if c.Leader != 0 {
 		if m.leader = r.machines[c.Leader]; m.leader == nil {
 			return fmt.Errorf("virtual router %d: leader %d: %w", id, c.Leader, ErrUnknown)
@@ -234,16 +237,6 @@ func (r *Router) Expire(now Time, out []Action) []Action {
 		r.touch(m)
 	}
 	return out
-}
-
-// Message returns the encoded message of a virtual router for a priority and a destination. It is valid until the next
-// call on the Router; nil for one that is unknown or was never up.
-func (r *Router) Message(id ID, p Priority, dst netip.Addr) []byte {
-	m := r.machines[id]
-	if m == nil || familyOf(m.link.Source) != m.cfg.Family {
-		return nil
-	}
-	return m.message(p, dst)
 }
 
 // Status is what there is to know about a virtual router.

@@ -4,20 +4,26 @@ package vrrp
 
 // Statistics are what keepalived.stats has of a virtual router, under the names that stand there.
 type Statistics struct {
-	AdvertRcvd        uint64 // advert_rcvd: accepted ones
-	AdvertSent        uint64 // advert_sent
-	BecomeMaster      uint64 // become_master
-	ReleaseMaster     uint64 // release_master: times that Active was left, for whatever state
-	PacketLenErr      uint64 // packet_len_err
-	AdvertIntervalErr uint64 // advert_interval_err
-	IPTTLErr          uint64 // ip_ttl_err
-	InvalidTypeRcvd   uint64 // invalid_type_rcvd
-	AddrListErr       uint64 // addr_list_err
-	InvalidAuthType   uint64 // invalid_authtype: a type that no RFC knows
-	AuthTypeMismatch  uint64 // authtype_mismatch: a known one, and not ours
-	AuthFailure       uint64 // auth_failure: wrong password or trailer
-	PriZeroRcvd       uint64 // pri_zero_rcvd
-	PriZeroSent       uint64 // pri_zero_sent
+	AdvertRcvd         uint64 // advert_rcvd: accepted ones
+	AdvertSent         uint64 // advert_sent
+	BecomeMaster       uint64 // become_master
+	ReleaseMaster      uint64 // release_master: times that Active was left, for whatever state
+	PacketLenErr       uint64 // packet_len_err
+	AdvertIntervalErr  uint64 // advert_interval_err
+	IPTTLErr           uint64 // ip_ttl_err
+	InvalidTypeRcvd    uint64 // invalid_type_rcvd
+	AddrListErr        uint64 // addr_list_err
+	InvalidAuthType    uint64 // invalid_authtype: a type that no RFC knows
+	AuthTypeMismatch   uint64 // authtype_mismatch: a known one, and not ours
+	AuthFailure        uint64 // auth_failure: wrong password
+	AuthExtMissing     uint64 // auth_ext_missing, and so on: see [HMAC]
+	AuthExtMalformed   uint64 // auth_ext_malformed
+	AuthExtUnknownKey  uint64 // auth_ext_unknown_key
+	AuthExtInvalidHMAC uint64 // auth_ext_invalid_hmac
+	AuthExtStale       uint64 // auth_ext_stale
+	AuthExtReplay      uint64 // auth_ext_replay
+	PriZeroRcvd        uint64 // pri_zero_rcvd
+	PriZeroSent        uint64 // pri_zero_sent
 }
 
 // Statistics returns the statistics of a virtual router since it was added.
@@ -50,6 +56,18 @@ func (s *Statistics) refuse(d Discard, t AuthType) {
 		}
 	case DiscardAuthData:
 		s.AuthFailure++
+	case DiscardHMACMissing:
+		s.AuthExtMissing++
+	case DiscardHMACMalformed:
+		s.AuthExtMalformed++
+	case DiscardHMACKey:
+		s.AuthExtUnknownKey++
+	case DiscardHMAC:
+		s.AuthExtInvalidHMAC++
+	case DiscardHMACStale:
+		s.AuthExtStale++
+	case DiscardReplay:
+		s.AuthExtReplay++
 	default:
 	}
 }
