@@ -29,8 +29,8 @@ vrrp_instance VI_1 {
 }
 `
 
-// guest is a node that runs keepalived.
-type guest struct {
+// watchedNode is a node that runs keepalived.
+type watchedNode struct {
 	*netlab.Node
 	t    *testing.T
 	dir  string
@@ -38,7 +38,7 @@ type guest struct {
 	cmd  *netlab.Cmd
 }
 
-func newGuest(t *testing.T, lab *netlab.Lab, name, address, priority string) *guest {
+func newWatched(t *testing.T, lab *netlab.Lab, name, address, priority string) *watchedNode {
 	t.Helper()
 	if _, err := exec.LookPath("keepalived"); err != nil {
 		if os.Getenv("REGENT_REQUIRE_NETWORK") != "" {
@@ -50,7 +50,7 @@ func newGuest(t *testing.T, lab *netlab.Lab, name, address, priority string) *gu
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guest{Node: n, t: t, dir: t.TempDir()}
+	g := &watchedNode{Node: n, t: t, dir: t.TempDir()}
 	g.file = g.configure("keepalived.conf", priority)
 	g.cmd = n.Command(context.Background(), "keepalived", "-n", "-l", "-G", "-D", "-f", g.file, "-p", filepath.Join(g.dir, "pid"), "-r", filepath.Join(g.dir, "vrrp"))
 	if err := g.cmd.Start(); err != nil {
@@ -60,7 +60,7 @@ func newGuest(t *testing.T, lab *netlab.Lab, name, address, priority string) *gu
 	return g
 }
 
-func (g *guest) configure(name, priority string) string {
+func (g *watchedNode) configure(name, priority string) string {
 	g.t.Helper()
 	file := filepath.Join(g.dir, name)
 	if err := os.WriteFile(file, []byte(strings.Replace(watchedConf, "@PRIORITY@", priority, 1)), 0o600); err != nil {
@@ -70,7 +70,7 @@ func (g *guest) configure(name, priority string) string {
 }
 
 // shadow starts a shadow beside keepalived; end stops it and returns what it said.
-func (g *guest) shadow(file string) (end func() []map[string]any) {
+func (g *watchedNode) shadow(file string) (end func() []map[string]any) {
 	g.t.Helper()
 	var out, diagnostics bytes.Buffer
 	cmd := g.Command(context.Background(), os.Args[0], "shadow", "-c", file, "--json")
@@ -98,7 +98,7 @@ func (g *guest) shadow(file string) (end func() []map[string]any) {
 	}
 }
 
-func (g *guest) holdsSoon(want bool) {
+func (g *watchedNode) holdsSoon(want bool) {
 	g.t.Helper()
 	h := &host{Node: g.Node}
 	for end := time.Now().Add(10 * time.Second); h.holds(virtual) != want; time.Sleep(10 * time.Millisecond) {
@@ -112,8 +112,8 @@ func (g *guest) holdsSoon(want bool) {
 func TestShadowAgreesWithKeepalived(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Test(t)
-	a := newGuest(t, lab, "a", "10.99.0.1/24", "200")
-	b := newGuest(t, lab, "b", "10.99.0.2/24", "100")
+	a := newWatched(t, lab, "a", "10.99.0.1/24", "200")
+	b := newWatched(t, lab, "b", "10.99.0.2/24", "100")
 	a.holdsSoon(true)
 	ofA, ofB := a.shadow(a.file), b.shadow(b.file)
 	time.Sleep(2 * time.Second) // the shadows settle, and watch
@@ -140,8 +140,8 @@ func TestShadowAgreesWithKeepalived(t *testing.T) {
 func TestShadowFindsWhereRegentWouldDecideDifferently(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Test(t)
-	a := newGuest(t, lab, "a", "10.99.0.1/24", "200")
-	b := newGuest(t, lab, "b", "10.99.0.2/24", "150")
+	a := newWatched(t, lab, "a", "10.99.0.1/24", "200")
+	b := newWatched(t, lab, "b", "10.99.0.2/24", "150")
 	a.holdsSoon(true)
 	end := b.shadow(b.configure("other.conf", "250"))
 	time.Sleep(3 * time.Second) // an election and its grace

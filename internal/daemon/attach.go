@@ -44,14 +44,27 @@ func (d *Daemon) attachAll(rs []*router) {
 		if r.leaving || d.stopping {
 			continue
 		}
-		link := d.links[r.service.Interface]
-		src, err := choose(link, &r.spec)
+		_, err := choose(d.links[r.service.Interface], &r.spec)
 		if r.silent {
 			err = d.silence(r)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			lost = append(lost, stranded{r, err})
+		}
+	}
+	lost = d.strandGroups(lost)
+	out := make(map[*router]bool, len(lost))
+	for _, s := range lost {
+		out[s.router] = true
+	}
+	for _, r := range rs {
+		if r.leaving || d.stopping || out[r] {
+			continue
+		}
+		link := d.links[r.service.Interface]
+		src, err := choose(link, &r.spec)
+		switch {
+		case err != nil: // said above
 		case r.link != link.Index || r.source != src:
 			move = append(move, r)
 			bindings = append(bindings, transport.Binding{ID: r.id, Interface: link.Name, Index: link.Index,

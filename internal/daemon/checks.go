@@ -109,33 +109,36 @@ func (d *Daemon) judgeChecks(s *conf.Service) {
 	d.mind.Checked(clock(), s.Name, able, alive, strings.Join(details, "; "))
 }
 
-// judgeByHand applies the checks of a service with a priority by hand, and those of its group.
+// judgeByHand lets a service with a priority by hand, and those of its group, take part as their checks want it: all at once, as one
+// that took part before the others would be in the way of them.
 func (d *Daemon) judgeByHand(s *conf.Service) {
-	d.preferByHand(s)
+	names := []string{s.Name}
 	if g := d.groupOf(s.Name); g != nil {
-		for _, name := range g.Services {
-			if other := d.service(name); other != nil && name != s.Name {
-				d.preferByHand(other)
-			}
+		names = g.Services
+	}
+	var rs []*router
+	var changed []*conf.Service
+	for _, name := range names {
+		one := d.service(name)
+		if one == nil {
+			continue
+		}
+		p := d.joined(one)
+		was, had := d.preferences[name]
+		if had && was == p {
+			continue
+		}
+		d.preferences[name] = p
+		if had { // else its routers are not made yet
+			changed = append(changed, one)
+			rs = append(rs, d.routersOf(name)...)
 		}
 	}
-}
-
-// preferByHand lets a service with a priority by hand take part as its checks want it.
-func (d *Daemon) preferByHand(s *conf.Service) {
-	p := d.joined(s)
-	was, had := d.preferences[s.Name]
-	if had && was == p {
-		return
-	}
-	d.preferences[s.Name] = p
-	if !had {
-		return // its routers are not made yet
-	}
-	rs := d.routersOf(s.Name)
 	d.prefer(rs)
-	d.setDuty(s.Name, p.duty, 0)
-	d.showByHand(s)
+	for _, one := range changed {
+		d.setDuty(one.Name, d.preferences[one.Name].duty, 0)
+		d.showByHand(one)
+	}
 	for _, r := range rs {
 		d.ranked(r)
 	}

@@ -62,6 +62,7 @@ type Daemon struct {
 	routers []*router
 	byID    map[vrrp.ID]*router
 	lastID  vrrp.ID
+	grouped map[vrrp.ID]bool // in sync groups
 	links   map[string]takeover.LinkState
 	blocked map[vrrp.ID]string      // why a router cannot start, as last reported
 	restore map[string]func() error // sysctls, by interface; and those of ICMP

@@ -9,6 +9,7 @@ import (
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/policy"
+	"github.com/regent-ha/regent/vrrp"
 )
 
 // Services of a sync group are Active together or not at all. The core moves them together; what stops one from taking part in
@@ -118,7 +119,7 @@ func (d *Daemon) strandGroups(lost []stranded) []stranded {
 	}
 	for _, s := range slices.Clone(lost) {
 		g := d.groupOf(s.router.service.Name)
-		if g == nil || s.router.silent || errors.As(s.why, &errGroup{}) {
+		if g == nil || errors.As(s.why, &errGroup{}) {
 			continue
 		}
 		for _, r := range d.routers {
@@ -129,4 +130,37 @@ func (d *Daemon) strandGroups(lost []stranded) []stranded {
 		}
 	}
 	return lost
+}
+
+// regroup tells the core which virtual routers move together.
+func (d *Daemon) regroup() {
+	leaders := map[string]vrrp.ID{}
+	for _, r := range d.routers {
+		if !r.leaving && r.vrrp.Leader == 0 {
+			leaders[r.service.Name] = r.id
+		}
+	}
+	grouped := map[vrrp.ID]bool{}
+	err := d.loop.Do(func(now vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+		for i := range d.cfg.SyncGroups {
+			var ids []vrrp.ID
+			for _, name := range d.cfg.SyncGroups[i].Services {
+				if id := leaders[name]; id != 0 {
+					ids = append(ids, id)
+					grouped[id] = true
+				}
+			}
+			out = v.SetGroup(now, ids, out)
+		}
+		for id := range d.grouped {
+			if !grouped[id] {
+				out = v.SetGroup(now, []vrrp.ID{id}, out) // alone: no group
+			}
+		}
+		return out
+	})
+	if err != nil {
+		d.o.Log.Error(fmt.Sprintf("sync groups: %v", err))
+	}
+	d.grouped = grouped
 }

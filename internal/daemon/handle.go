@@ -15,7 +15,7 @@ import (
 func (d *Daemon) handle(acts []vrrp.Action) {
 	var again, touched []*router
 	var records []func()
-	var news []func()
+	var news []news
 	for _, a := range acts {
 		r := d.byID[a.ID]
 		if r == nil && a.Kind != vrrp.Discarded {
@@ -23,11 +23,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		}
 		if r != nil {
 			touched = append(touched, r)
-			news = append(news, func() {
-				if state, ok := told(r, a); ok {
-					d.inform(r, state)
-				}
-			})
+			news = append(news, newsOf(r, a)...)
 		}
 		switch a.Kind {
 		case vrrp.Enter:
@@ -39,6 +35,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 			r.releasing = false
 			d.turned(r.service, false)
 			records = append(records, d.record(event.HandedOver, "was handed over", r, a))
+		case vrrp.Rival: // see news
 		case vrrp.Announce:
 			again = append(again, r)
 			records = append(records, d.record(event.SplitHealed, "is announced again", r, a))
@@ -54,9 +51,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	if len(again) > 0 {
 		d.announceHeld(d.holdings(again))
 	}
-	for _, tell := range news { // the addresses are there, or gone
-		tell()
-	}
+	d.informAll(news) // the addresses are there, or gone
 	d.forget()
 	for _, write := range records {
 		write()

@@ -104,6 +104,7 @@ func (d *Daemon) begin() error {
 	if err := d.create(services, hold, delay); err != nil {
 		return err
 	}
+	d.regroup()
 	if d.respond.Mechanism() == "kernel" {
 		d.report.Report(event.RefusalKernel, "nftables cannot be used: "+d.respond.Detail())
 	}

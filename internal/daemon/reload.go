@@ -83,6 +83,7 @@ func (d *Daemon) reload() {
 	if err := d.create(fresh, 0, 0); err != nil {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
+	d.regroup()
 	d.guard()
 	d.release(leave)
 	d.attachAll(d.routers)

@@ -66,6 +66,8 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 			MaxTTL:             s.Unicast.MaxTTL,
 			CheckPeers:         s.Unicast.CheckSource,
 			Group:              s.Group,
+			HMAC:               trailer(s.HMAC),
+			Rivals:             cfg.Notify.FIFO != "" || s.Notify != nil && s.Notify.LowerPriority != nil,
 		}
 		for _, prefix := range prefixes {
 			c.Addresses = append(c.Addresses, prefix.Addr())
@@ -91,6 +93,24 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 // guarded reports whether a service may ever refuse here. One that may not is left alone by the refusing rules.
 func guarded(cfg *conf.Config, s *conf.Service) bool {
 	return !s.Raw || s.Refuse || s.OnFault != conf.FaultRelease && slices.ContainsFunc(checksFor(cfg, s), func(c conf.HealthCheck) bool { return c.Weight == 0 })
+}
+
+// trailer is the keyed trailer of adverts as the core wants it.
+func trailer(h *conf.HMAC) *vrrp.HMAC {
+	if h == nil {
+		return nil
+	}
+	out := &vrrp.HMAC{Keys: map[uint8][]byte{}, Active: h.Active, Window: h.Window, Monotonic: h.AntiReplay == "monotonic"}
+	for id, key := range h.Keys {
+		out.Keys[id] = []byte(key.Reveal())
+	}
+	switch h.Mode {
+	case "permissive":
+		out.Mode = vrrp.HMACPermissive
+	case "receive-only":
+		out.Mode = vrrp.HMACReceiveOnly
+	}
+	return out
 }
 
 func checksum(mode string) vrrp.Checksum {

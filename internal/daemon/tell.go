@@ -26,6 +26,43 @@ func told(r *router, a vrrp.Action) (notify.State, bool) {
 	return notify.Stop, !r.releasing && !r.returning
 }
 
+// news is what programs are to hear of a router. Whether they hear of an end is judged when the addresses are gone.
+type news struct {
+	router *router
+	action vrrp.Action
+}
+
+// newsOf is what programs are to hear of an action.
+func newsOf(r *router, a vrrp.Action) []news {
+	switch a.Kind {
+	case vrrp.Enter, vrrp.Inherited, vrrp.Rival:
+		return []news{{r, a}}
+	}
+	return nil
+}
+
+// informAll tells news in their order. One that is on its way from Active to a fault passes through Backup when its group steps back;
+// nobody needs to hear of that.
+func (d *Daemon) informAll(all []news) {
+	faults := map[*router]int{}
+	for i, n := range all {
+		if state, ok := told(n.router, n.action); ok && state == notify.Fault {
+			faults[n.router] = i
+		}
+	}
+	for i, n := range all {
+		if n.action.Kind == vrrp.Rival {
+			d.challenged(n.router)
+			continue
+		}
+		state, ok := told(n.router, n.action)
+		if !ok || state == notify.Backup && faults[n.router] > i {
+			continue
+		}
+		d.inform(n.router, state)
+	}
+}
+
 // stateKeys are the programs for states.
 var stateKeys = map[notify.State]string{notify.Master: "active", notify.Backup: "backup", notify.Fault: "fault", notify.Stop: "stop", notify.Deleted: "deleted"}
 
