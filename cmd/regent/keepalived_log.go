@@ -58,7 +58,11 @@ func (k *keepalivedProcess) openLog(process string, p convert.Process, alerts co
 	if k.flags.Detail > 1 {
 		level = slog.LevelDebug
 	}
-	h := logsink.New(level, event.KeepalivedLines, sinks...)
+	lines := event.KeepalivedLines
+	if k.flags.Detail > 0 {
+		lines = event.KeepalivedDetail
+	}
+	h := logsink.New(level, lines, sinks...)
 	q := event.NewQueue(h)
 	alert, err := event.NewSinks(q, alertSinks(alerts))
 	if err != nil {

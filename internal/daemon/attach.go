@@ -189,10 +189,12 @@ func (d *Daemon) detach(list []stranded) {
 		if d.blocked[r.id] != s.why.Error() {
 			d.blocked[r.id] = s.why.Error()
 			r.reason = s.why.Error()
+			initial := !r.begun && r.link == 0
+			r.begun = true
 			if d.preferences[r.service.Name].waits {
 				continue
 			}
-			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields()...)
+			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("initial", initial)...)
 		}
 	}
 	if len(running) == 0 {

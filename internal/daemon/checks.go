@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -129,6 +130,10 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 			continue
 		}
 		d.preferences[name] = p
+		if had && was.takes && p.takes && was.priority != p.priority {
+			d.report.Report(event.Priority, fmt.Sprintf("%s: priority %d, was %d: %s", name, p.priority, was.priority, p.why), "service", name,
+				"from", int(was.priority), "priority", int(p.priority), "reason", p.why)
+		}
 		if had { // else its routers are not made yet
 			changed = append(changed, one)
 			rs = append(rs, d.routersOf(name)...)

@@ -75,7 +75,9 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 		id = event.Backup
 	case vrrp.Initialize:
 	}
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown)
+	initial := !r.begun
+	r.begun = true
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial)
 }
 
 // record prepares the record of an action.

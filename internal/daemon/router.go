@@ -26,6 +26,7 @@ type router struct {
 	peer   netip.Addr // whom the last transition was about
 
 	refusing  bool                      // not guarded, but about to lose its addresses
+	begun     bool                      // it has had a state before, or waited for one
 	silent    bool                      // policy wants no part in the election
 	returning bool                      // it takes part again when its address is handed over
 	until     time.Duration             // serving ends here, on the agent's clock; 0: it does not

@@ -3,7 +3,10 @@
 package daemon
 
 import (
+	"fmt"
+
 	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/notify"
 	"github.com/regent-ha/regent/vrrp"
 )
@@ -150,6 +153,9 @@ func (d *Daemon) informGroup(service string) {
 		return
 	}
 	m.groups[g.Name] = state
+	if state != notify.Stop {
+		d.report.Report(event.GroupMoved, fmt.Sprintf("sync group %s is %s", g.Name, state), "group", g.Name, "state", string(state))
+	}
 	d.spread(g.Notify, g.Mail, notify.Change{Kind: notify.Group, Name: g.Name, State: state})
 }
 

@@ -19,6 +19,8 @@ const (
 	Initialize      ID = 1103
 	SplitHealed     ID = 1104
 	HandedOver      ID = 1105
+	Priority        ID = 1106
+	GroupMoved      ID = 1107
 	AddressRestored ID = 1201
 	AddressFailed   ID = 1202
 	LeftoverRemoved ID = 1203
@@ -91,6 +93,8 @@ func Catalogue() []Info {
 		{Initialize, "initialize", slog.LevelWarn, false, "The virtual router does not take part: its interface is down, has no address, or it was stopped."},
 		{SplitHealed, "split_healed", slog.LevelWarn, false, "A second active node was heard and lost the election; the addresses were announced again."},
 		{HandedOver, "handed_over", slog.LevelInfo, false, "After a planned release another node was heard, or nobody for an Active_Down_Interval; the address was removed."},
+		{Priority, "priority", slog.LevelInfo, false, "The priority of a service by hand changed, because of its checks; reason says which."},
+		{GroupMoved, "sync_group", slog.LevelInfo, false, "All services of a sync group are in another state together."},
 		{AddressRestored, "address_restored", slog.LevelWarn, false, "Somebody removed a virtual address from the interface; it was put back."},
 		{AddressFailed, "address_failed", slog.LevelError, true, "The kernel refused a virtual address; the record holds its words."},
 		{LeftoverRemoved, "leftover_removed", slog.LevelWarn, false, "An address that an earlier run had left behind was removed at start-up."},

@@ -71,32 +71,73 @@ func (k *Keepalived) Handle(_ context.Context, r slog.Record) error {
 
 // KeepalivedLines are the lines for a record with this message and these fields.
 func KeepalivedLines(message string, fields map[string]string) []string {
-	name := "(" + fields["service"] + ")"
+	return keepalivedLines(message, fields, false)
+}
+
+// KeepalivedDetail is [KeepalivedLines] with those that keepalived writes with its option -D only.
+func KeepalivedDetail(message string, fields map[string]string) []string {
+	return keepalivedLines(message, fields, true)
+}
+
+func keepalivedLines(message string, fields map[string]string, detail bool) (lines []string) {
+	name := "(" + fields["service"] + ") "
+	add := func(text string) { lines = append(lines, name+text) }
+	more := func(text string) {
+		if detail {
+			add(text)
+		}
+	}
+	wasActive := fields["from"] == "active"
 	switch fields["event"] {
 	case Active.String():
-		return []string{name + " Entering MASTER STATE"}
+		if fields["preempts"] != "true" {
+			more("Receive advertisement timeout")
+		}
+		add("Entering MASTER STATE")
+		more("setting VIPs.")
+		return lines
 	case Backup.String():
 		switch {
-		case fields["from"] != "active":
-			return []string{name + " Entering BACKUP STATE (init)"}
-		case fields["peer"] == "":
-		case fields["peer_priority"] == fields["priority"]:
-			return []string{
-				fmt.Sprintf("%s Master received advert from %s with same priority %s but higher IP address than ours", name, fields["peer"], fields["peer_priority"]),
-				name + " Entering BACKUP STATE",
-			}
-		default:
-			return []string{
-				fmt.Sprintf("%s Master received advert from %s with higher priority %s, ours %s", name, fields["peer"], fields["peer_priority"], fields["priority"]),
-				name + " Entering BACKUP STATE",
-			}
+		case !wasActive && fields["initial"] == "true":
+			add("Entering BACKUP STATE (init)")
+			return lines
+		case wasActive && fields["peer"] != "" && fields["peer_priority"] == fields["priority"]:
+			add(fmt.Sprintf("Master received advert from %s with same priority %s but higher IP address than ours", fields["peer"], fields["peer_priority"]))
+		case wasActive && fields["peer"] != "":
+			add(fmt.Sprintf("Master received advert from %s with higher priority %s, ours %s", fields["peer"], fields["peer_priority"], fields["priority"]))
 		}
-		return []string{name + " Entering BACKUP STATE"}
+		add("Entering BACKUP STATE")
+		if wasActive {
+			more("removing VIPs.")
+		}
+		return lines
 	case Initialize.String():
-		if fields["planned"] == "true" {
-			return []string{name + " sent 0 priority"}
+		if fields["planned"] != "true" {
+			add("Entering FAULT STATE")
 		}
-		return []string{name + " Entering FAULT STATE"}
+		if wasActive {
+			more("sent 0 priority")
+			more("removing VIPs.")
+		}
+		return lines
+	case LinkLost.String():
+		lines = append(lines, message)
+		if fields["initial"] == "true" {
+			add("Entering FAULT STATE (init)")
+		}
+		return lines
+	case CheckFailed.String(), CheckPassed.String():
+		return checkLines(fields)
+	case Priority.String():
+		add(fmt.Sprintf("Changing effective priority from %s to %s", fields["from"], fields["priority"]))
+		return lines
+	case SplitHealed.String():
+		add(fmt.Sprintf("Received advert from %s with lower priority %s, ours %s, forcing new election", fields["peer"], fields["peer_priority"], fields["priority"]))
+		return lines
+	case GroupMoved.String():
+		return []string{fmt.Sprintf("VRRP_Group(%s) Syncing instances to %s state", fields["group"], fields["state"])}
+	case HandedOver.String(), LinkReady.String(), DutyChanged.String():
+		return nil // keepalived has nothing of the kind
 	case Started.String():
 		return []string{"Startup complete"}
 	case Stopping.String():
@@ -110,4 +151,24 @@ func KeepalivedLines(message string, fields map[string]string) []string {
 		message += ": " + e
 	}
 	return []string{message}
+}
+
+// checkLines are the lines for a check that turned: once, by the first of the services that have it.
+func checkLines(fields map[string]string) (lines []string) {
+	name := fields["check"]
+	if fields["also"] == "true" || fields["kind"] != "exec" {
+		return nil
+	}
+	if status := fields["exit"]; status != "" {
+		lines = append(lines, fmt.Sprintf("Script `%s` now returning %s", name, status))
+	}
+	switch {
+	case fields["event"] == CheckPassed.String():
+		return append(lines, fmt.Sprintf("VRRP_Script(%s) succeeded", name))
+	case fields["timed_out"] == "true":
+		return append(lines, fmt.Sprintf("VRRP_Script(%s) timed_out", name))
+	case fields["signal"] != "":
+		return append(lines, fmt.Sprintf("VRRP_Script(%s) failed (due to signal %s)", name, fields["signal"]))
+	}
+	return append(lines, fmt.Sprintf("VRRP_Script(%s) failed (exited with status %s)", name, fields["exit"]))
 }

@@ -20,7 +20,7 @@ func TestKeepalivedLinesAreThoseThatAlertRulesLookFor(t *testing.T) {
 	vi := []any{"service", "VI_1", "family", "ipv4", "priority", 100}
 	with := func(more ...any) []any { return append(append([]any{}, vi...), more...) }
 	r.Report(Started, "started with 1 services")
-	r.Report(Backup, "VI_1 is backup", with("from", "initialize", "state", "backup")...)
+	r.Report(Backup, "VI_1 is backup", with("from", "initialize", "state", "backup", "initial", true)...)
 	r.Report(Active, "VI_1 is active", with("from", "backup", "state", "active")...)
 	r.Report(Backup, "VI_1 is backup", with("from", "active", "state", "backup", "peer", "10.0.0.2", "peer_priority", 150)...)
 	r.Report(Backup, "VI_1 is backup", with("from", "active", "state", "backup", "peer", "10.0.0.2", "peer_priority", 100)...)
@@ -51,7 +51,6 @@ func TestKeepalivedLinesAreThoseThatAlertRulesLookFor(t *testing.T) {
 		"(VI_1) Entering BACKUP STATE",
 		"(VI_1) Entering BACKUP STATE",
 		"(VI_1) Entering FAULT STATE",
-		"(VI_1) sent 0 priority",
 		"Reload complete",
 		"something else: bad ",
 		"a sentence",
@@ -60,5 +59,46 @@ func TestKeepalivedLinesAreThoseThatAlertRulesLookFor(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestKeepalivedLinesWithDetail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		id           ID
+		fields       map[string]string
+		brief, whole []string // nil: the same
+	}{
+		"takes over": {Active, map[string]string{"from": "backup"}, []string{"(V) Entering MASTER STATE"},
+			[]string{"(V) Receive advertisement timeout", "(V) Entering MASTER STATE", "(V) setting VIPs."}},
+		"gives up":       {Backup, map[string]string{"from": "active"}, []string{"(V) Entering BACKUP STATE"}, []string{"(V) Entering BACKUP STATE", "(V) removing VIPs."}},
+		"leaves a fault": {Backup, map[string]string{"from": "initialize"}, []string{"(V) Entering BACKUP STATE"}, nil},
+		"fault while active": {Initialize, map[string]string{"from": "active"}, []string{"(V) Entering FAULT STATE"},
+			[]string{"(V) Entering FAULT STATE", "(V) sent 0 priority", "(V) removing VIPs."}},
+		"stop":                  {Initialize, map[string]string{"from": "active", "planned": "true"}, nil, []string{"(V) sent 0 priority", "(V) removing VIPs."}},
+		"fault from the start":  {LinkLost, map[string]string{"initial": "true"}, []string{"text", "(V) Entering FAULT STATE (init)"}, nil},
+		"priority":              {Priority, map[string]string{"from": "100", "priority": "80"}, []string{"(V) Changing effective priority from 100 to 80"}, nil},
+		"rival":                 {SplitHealed, map[string]string{"peer": "10.0.0.2", "peer_priority": "50", "priority": "100"}, []string{"(V) Received advert from 10.0.0.2 with lower priority 50, ours 100, forcing new election"}, nil},
+		"group":                 {GroupMoved, map[string]string{"group": "G", "state": "MASTER"}, []string{"VRRP_Group(G) Syncing instances to MASTER state"}, nil},
+		"script succeeds":       {CheckPassed, map[string]string{"check": "chk", "kind": "exec", "exit": "0"}, []string{"Script `chk` now returning 0", "VRRP_Script(chk) succeeded"}, nil},
+		"script succeeds first": {CheckPassed, map[string]string{"check": "chk", "kind": "exec"}, []string{"VRRP_Script(chk) succeeded"}, nil},
+		"script fails":          {CheckFailed, map[string]string{"check": "chk", "kind": "exec", "exit": "3"}, []string{"Script `chk` now returning 3", "VRRP_Script(chk) failed (exited with status 3)"}, nil},
+		"script is killed":      {CheckFailed, map[string]string{"check": "chk", "kind": "exec", "signal": "9"}, []string{"VRRP_Script(chk) failed (due to signal 9)"}, nil},
+		"script hangs":          {CheckFailed, map[string]string{"check": "chk", "kind": "exec", "timed_out": "true"}, []string{"VRRP_Script(chk) timed_out"}, nil},
+		"of another service":    {CheckFailed, map[string]string{"check": "chk", "kind": "exec", "also": "true"}, nil, nil},
+		"no script":             {CheckFailed, map[string]string{"check": "eth1", "kind": "interface"}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.fields["event"], c.fields["service"] = c.id.String(), "V"
+			if c.whole == nil {
+				c.whole = c.brief
+			}
+			if d := cmp.Diff(c.brief, KeepalivedLines("text", c.fields)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(c.whole, KeepalivedDetail("text", c.fields)); d != "" {
+				t.Errorf("with detail (-want +got):\n%s", d)
+			}
+		})
 	}
 }
