@@ -48,7 +48,7 @@ type machine struct {
 	group   *group // nil: it stands alone
 	listens Time   // after a sleep: until then it goes by its own timer alone
 	waiting bool   // Backup: its timer has ended, and the group does not want to yet
-	leaving bool   // Active: the group is no longer, and this one does not know it yet
+	leaving bool   // Active: with the next deadline it steps back, if its group or its leader is not Active then
 
 	seal     *seal // nil: no trailers
 	counters Counters
@@ -227,7 +227,9 @@ func (m *machine) expire(now Time, out []Action) []Action {
 		return append(out, Action{ID: m.id, Kind: Inherited, Reason: ReasonTimeout})
 	case m.late(now):
 		return m.wake(now, out)
-	case m.leaving && !m.group.whole():
+	case m.leaving && m.follows() && m.leader.state != Active:
+		return m.deactivate(now, ReasonGroup, out)
+	case m.leaving && m.group != nil && !m.group.whole():
 		m.group.moved = true
 		return m.stepBack(now, true, out)
 	case m.state == Active:

@@ -154,6 +154,9 @@ func (m *machine) claim(now Time, why Reason, out []Action) []Action {
 		if why != ReasonOwner {
 			m.why = ReasonTimeout
 		}
+		for _, f := range m.followers {
+			f.leaving = f.state == Active // alone, while this one was down
+		}
 		return out
 	}
 	m.group.moved = true

@@ -119,6 +119,36 @@ func (s *station) hearsLower(id ID) Time {
 	return s.now
 }
 
+// A follower that was Active alone goes back with a leader that has to wait for its group; it does not if that is over within
+// the time to its next advert.
+func TestFollowerDoesNotOutrunTheGroup(t *testing.T) {
+	t.Parallel()
+	s := mates(t)
+	s.up(2)
+	s.pass(dead)
+	s.state(2, Active)
+	s.up(1)
+	s.pass(dead - 1)
+	s.state(2, Active)
+	s.pass(second)
+	s.state(2, Backup)
+	s.up(3)
+	s.pass(dead)
+	s.state(2, Active)
+
+	s = mates(t)
+	s.up(2)
+	s.pass(dead + second/2)
+	s.up(1)
+	s.now = s.now.Add(time.Millisecond)
+	s.up(3)
+	for _, a := range s.pass(time.Minute) {
+		if a.ID == 2 && a.Kind == Enter {
+			t.Errorf("it went to %s", a.To)
+		}
+	}
+}
+
 // Better for one member and worse for another: who is Active stays.
 func TestAsymmetricPrioritiesMoveNobody(t *testing.T) {
 	t.Parallel()
