@@ -18,7 +18,7 @@ type Hand struct {
 
 // HandCheck is the last result of one check.
 type HandCheck struct {
-	OK, Known bool // a check that has not run yet counts as good
+	OK, Known bool // a check that has not run yet counts as good; with Release it does not count
 	// Weight: positive is added while good, negative while bad; 0: bad is a fault. Of a Number, each 1 counts so much; 0: any but
 	// 0 is a fault.
 	Weight  int
@@ -43,6 +43,9 @@ func ByHand(h Hand) Decision {
 	}
 	sum := int(h.Priority)
 	for _, c := range h.Checks {
+		if h.Release && !c.Known {
+			continue // as keepalived counts
+		}
 		weight, fault := c.judge()
 		switch {
 		case fault && h.Release:

@@ -189,12 +189,18 @@ func (d *Daemon) detach(list []stranded) {
 		if d.blocked[r.id] != s.why.Error() {
 			d.blocked[r.id] = s.why.Error()
 			r.reason = s.why.Error()
-			initial := !r.begun && r.link == 0
+			fault := "" // a running one says so itself
+			if r.link == 0 && d.messenger.told[r.service.Name] != notify.Fault {
+				fault = "new"
+				if !r.begun {
+					fault = "initial"
+				}
+			}
 			r.begun = true
 			if d.preferences[r.service.Name].waits {
 				continue
 			}
-			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("initial", initial)...)
+			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("fault", fault)...)
 		}
 	}
 	if len(running) == 0 {

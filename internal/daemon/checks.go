@@ -119,6 +119,7 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 	}
 	var rs []*router
 	var changed []*conf.Service
+	known := false // the first results are there, and may be a fault
 	for _, name := range names {
 		one := d.service(name)
 		if one == nil {
@@ -137,9 +138,13 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 		if had { // else its routers are not made yet
 			changed = append(changed, one)
 			rs = append(rs, d.routersOf(name)...)
+			known = known || was.waits && !p.waits
 		}
 	}
 	d.prefer(rs)
+	if known {
+		d.attachAll(rs)
+	}
 	for _, one := range changed {
 		d.setDuty(one.Name, d.preferences[one.Name].duty, 0)
 		d.showByHand(one)

@@ -99,6 +99,7 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 	case Backup.String():
 		switch {
 		case !wasActive && fields["initial"] == "true":
+			more("removing VIPs.")
 			add("Entering BACKUP STATE (init)")
 			return lines
 		case wasActive && fields["peer"] != "" && fields["peer_priority"] == fields["priority"]:
@@ -122,8 +123,12 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		return lines
 	case LinkLost.String():
 		lines = append(lines, message)
-		if fields["initial"] == "true" {
+		switch fields["fault"] {
+		case "initial":
+			more("removing VIPs.")
 			add("Entering FAULT STATE (init)")
+		case "new":
+			add("Entering FAULT STATE")
 		}
 		return lines
 	case CheckFailed.String(), CheckPassed.String():
