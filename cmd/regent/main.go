@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(convertCommand(), shadowCommand(), doctorCommand())
+	root.AddCommand(convertCommand(), shadowCommand(), doctorCommand(), manualCommand())
 	root.AddCommand(runCommand(), checkCommand(), statusCommand(), explainCommand(), drainCommand(), undrainCommand(),
 		takeoverCommand(), failbackCommand(), eventsCommand(), probeCommand(), keepalivedCommand(), demoCommand(), versionCommand(), demoServiceCommand())
 	return root
