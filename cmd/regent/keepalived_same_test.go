@@ -192,8 +192,8 @@ func TestStateIsToldInKeepalivedsTerms(t *testing.T) {
 	k := keepalivedConf{model: c, result: convert.Result{Process: convert.Process{Names: map[string]string{"a-b": "a b"}}}}
 	since := time.Unix(1, 0)
 	now := status.Snapshot{Services: []status.Service{
-		{Name: "a-b", State: "active", EffectivePriority: 120, Since: since, Counters: status.Counters{MasterTransitions: 3}},
-		{Name: "B", State: "backup", EffectivePriority: 90, ActiveAddress: "10.0.0.9", Counters: status.Counters{MasterTransitions: 2, AdvertisementRcvd: 7},
+		{Name: "a-b", State: "active", EffectivePriority: 120, Since: since, Statistics: status.Statistics{BecomeMaster: 3, ReleaseMaster: 2}},
+		{Name: "B", State: "backup", EffectivePriority: 90, ActiveAddress: "10.0.0.9", Statistics: status.Statistics{BecomeMaster: 2, ReleaseMaster: 2, AdvertRcvd: 7},
 			Checks: []status.Check{{Name: "s", OK: true}}},
 		{Name: "C", State: "initialize"},
 	}}

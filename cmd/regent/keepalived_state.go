@@ -120,6 +120,15 @@ func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service
 	if a, err := netip.ParseAddr(now.ActiveAddress); err == nil && i.State == dump.Backup {
 		i.Master = a
 	}
+	if now.ActivePriority > 0 {
+		i.MasterPriority, i.MasterAdvertInterval = now.ActivePriority, seconds(now.ActiveInterval)
+	}
+	if i.State == dump.Master {
+		i.MasterPriority = 0 // keepalived means the other one
+	}
+	if now.ActiveDown > 0 {
+		i.MasterDown = seconds(now.ActiveDown)
+	}
 	if i.State == dump.Master {
 		i.AddressesSet = true
 		for _, list := range [][]dump.Address{i.Addresses, i.Excluded} {
@@ -135,17 +144,19 @@ func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service
 			}
 		}
 	}
-	c := now.Counters
+	c := now.Statistics
 	i.Counters = dump.Counters{
-		AdvertsReceived: c.AdvertisementRcvd, AdvertsSent: c.AdvertisementSent, BecameMaster: c.MasterTransitions, ReleasedMaster: c.MasterTransitions,
-		LengthErrors: c.PacketLengthErrors, TypeErrors: c.InvalidTypePktsRcvd, IntervalErrors: c.IntervalErrors, ListErrors: c.AddressListErrors,
-		AuthFailures: c.AuthenticationErrors, ZeroReceived: c.PriorityZeroPktsRcvd, ZeroSent: c.PriorityZeroPktsSent,
-	}
-	if i.State == dump.Master && c.MasterTransitions > 0 {
-		i.Counters.ReleasedMaster-- // not this time yet
+		AdvertsReceived: c.AdvertRcvd, AdvertsSent: c.AdvertSent, BecameMaster: c.BecomeMaster, ReleasedMaster: c.ReleaseMaster,
+		LengthErrors: c.PacketLenErr, TTLErrors: c.IPTTLErr, TypeErrors: c.InvalidTypeRcvd, IntervalErrors: c.AdvertIntervalErr, ListErrors: c.AddrListErr,
+		AuthTypeErrors: c.InvalidAuthType, AuthMismatches: c.AuthTypeMismatch, AuthFailures: c.AuthFailure,
+		HMACMissing: c.AuthExtMissing, HMACMalformed: c.AuthExtMalformed, HMACUnknownKey: c.AuthExtUnknownKey, HMACInvalid: c.AuthExtInvalidHMAC,
+		HMACOld: c.AuthExtStale, HMACReplayed: c.AuthExtReplay, ZeroReceived: c.PriZeroRcvd, ZeroSent: c.PriZeroSent,
 	}
 	return i
 }
+
+// seconds is a number of seconds as a duration.
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // sourceOf is the address that adverts come from when the file names none: of IPv6 the link-local one.
 func sourceOf(v *keepalived.Instance, netifs []dump.Interface) netip.Addr {

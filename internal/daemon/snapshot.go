@@ -17,10 +17,12 @@ func (d *Daemon) snapshot() status.Snapshot {
 		Services: make([]status.Service, 0, len(d.routers)), Nodes: []status.Node{},
 	}
 	states := make(map[vrrp.ID]vrrp.Status, len(d.routers))
+	counted := make(map[vrrp.ID]vrrp.Statistics, len(d.routers))
 	err := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
 		for _, r := range d.routers {
 			if st, ok := v.Status(r.id); ok {
 				states[r.id] = st
+				counted[r.id], _ = v.Statistics(r.id)
 			}
 		}
 		g := v.Global()
@@ -36,6 +38,7 @@ func (d *Daemon) snapshot() status.Snapshot {
 	answered := d.answered()
 	for _, r := range d.routers {
 		v := d.serviceStatus(r, states[r.id])
+		v.Statistics = status.Statistics(counted[r.id])
 		for _, a := range r.addresses() {
 			c := answered[a]
 			v.Answered.Resets += c.Resets
@@ -105,7 +108,7 @@ func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
 		Name: r.service.Name, Family: r.vrrp.Family.String(), Interface: r.service.Interface, VirtualRouterID: int(r.vrrp.VRID),
 		State: r.state.String(), Duty: string(r.currentDuty()), Priority: int(r.vrrp.Priority), EffectivePriority: int(st.Priority),
 		Since: r.since, Reason: r.reason, Mechanism: d.respond.Mechanism(), Checks: []status.Check{},
-		Counters: counters(st.Counters),
+		Counters: counters(st.Counters), ActiveDown: st.ActiveDownInterval.Seconds(),
 	}
 	if p, ok := d.mind.Report(r.service.Name); ok {
 		v.Protected, v.ForbiddenBy, v.Phase, v.DutyReason = p.Protected, string(p.Forbidden), p.Phase.String(), p.Reason
@@ -121,7 +124,7 @@ func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
 		v.Addresses = append(v.Addresses, p.String())
 	}
 	if st.ActiveAddress.IsValid() {
-		v.ActiveAddress = st.ActiveAddress.String()
+		v.ActiveAddress, v.ActivePriority, v.ActiveInterval = st.ActiveAddress.String(), int(st.ActivePriority), st.ActiveInterval.Seconds()
 	}
 	return v
 }
@@ -131,5 +134,6 @@ func counters(c vrrp.Counters) status.Counters {
 		MasterTransitions: c.MasterTransitions, AdvertisementRcvd: c.AdvertisementRcvd, AdvertisementSent: c.AdvertisementSent,
 		IntervalErrors: c.IntervalErrors, PriorityZeroPktsRcvd: c.PriorityZeroPktsRcvd, PriorityZeroPktsSent: c.PriorityZeroPktsSent,
 		InvalidTypePktsRcvd: c.InvalidTypePktsRcvd, AddressListErrors: c.AddressListErrors, PacketLengthErrors: c.PacketLengthErrors,
+		AuthenticationErrors: c.AuthErrors, SourceErrors: c.SourceErrors, DestinationErrors: c.DestinationErrors,
 	}
 }

@@ -20,26 +20,30 @@ type Snapshot struct {
 
 // Service is one virtual router: a service with both families has two.
 type Service struct {
-	Name              string    `json:"name"`
-	Family            string    `json:"family"` // ipv4 | ipv6
-	Interface         string    `json:"interface"`
-	VirtualRouterID   int       `json:"virtual_router_id"`
-	Addresses         []string  `json:"addresses"`
-	State             string    `json:"state"` // initialize | backup | active
-	Duty              string    `json:"duty"`  // none | refuse | serve
-	Priority          int       `json:"priority"`
-	EffectivePriority int       `json:"effective_priority"`
-	ActiveAddress     string    `json:"active_address"` // of the node that was last heard as Active; own one if Active
-	Since             time.Time `json:"since"`
-	Reason            string    `json:"reason"`
-	Protected         bool      `json:"protected"`
-	ForbiddenBy       string    `json:"forbidden_by"` // operator | forecast | ""
-	Phase             string    `json:"phase"`        // of performing it here: idle | kept | waiting | leasing | starting | proving | serving | stopping
-	DutyReason        string    `json:"duty_reason"`  // why the duty is what it is
-	Mechanism         string    `json:"mechanism"`    // nftables | sk_lookup | kernel
-	Counters          Counters  `json:"counters"`
-	Answered          Answered  `json:"answered"`
-	Checks            []Check   `json:"checks"`
+	Name              string     `json:"name"`
+	Family            string     `json:"family"` // ipv4 | ipv6
+	Interface         string     `json:"interface"`
+	VirtualRouterID   int        `json:"virtual_router_id"`
+	Addresses         []string   `json:"addresses"`
+	State             string     `json:"state"` // initialize | backup | active
+	Duty              string     `json:"duty"`  // none | refuse | serve
+	Priority          int        `json:"priority"`
+	EffectivePriority int        `json:"effective_priority"`
+	ActiveAddress     string     `json:"active_address"`       // of the node that was last heard as Active; own one if Active
+	ActivePriority    int        `json:"active_priority"`      // of the same node
+	ActiveInterval    float64    `json:"active_interval"`      // of its adverts, in seconds
+	ActiveDown        float64    `json:"active_down_interval"` // after which this node takes over, in seconds
+	Since             time.Time  `json:"since"`
+	Reason            string     `json:"reason"`
+	Protected         bool       `json:"protected"`
+	ForbiddenBy       string     `json:"forbidden_by"` // operator | forecast | ""
+	Phase             string     `json:"phase"`        // of performing it here: idle | kept | waiting | leasing | starting | proving | serving | stopping
+	DutyReason        string     `json:"duty_reason"`  // why the duty is what it is
+	Mechanism         string     `json:"mechanism"`    // nftables | sk_lookup | kernel
+	Counters          Counters   `json:"counters"`
+	Statistics        Statistics `json:"statistics"`
+	Answered          Answered   `json:"answered"`
+	Checks            []Check    `json:"checks"`
 }
 
 // Answered is what clients of the service's addresses got instead of it, since this daemon started.
@@ -65,6 +69,30 @@ type Counters struct {
 	SourceErrors          uint64 `json:"source-errors"`
 	DestinationErrors     uint64 `json:"destination-errors"`
 	AdvertisementDeferred uint64 `json:"advertisement-send-errors"`
+}
+
+// Statistics are the counters of one virtual router under keepalived's names, as keepalived counts.
+type Statistics struct {
+	AdvertRcvd         uint64 `json:"advert_rcvd"`
+	AdvertSent         uint64 `json:"advert_sent"`
+	BecomeMaster       uint64 `json:"become_master"`
+	ReleaseMaster      uint64 `json:"release_master"`
+	PacketLenErr       uint64 `json:"packet_len_err"`
+	AdvertIntervalErr  uint64 `json:"advert_interval_err"`
+	IPTTLErr           uint64 `json:"ip_ttl_err"`
+	InvalidTypeRcvd    uint64 `json:"invalid_type_rcvd"`
+	AddrListErr        uint64 `json:"addr_list_err"`
+	InvalidAuthType    uint64 `json:"invalid_authtype"`
+	AuthTypeMismatch   uint64 `json:"authtype_mismatch"`
+	AuthFailure        uint64 `json:"auth_failure"`
+	AuthExtMissing     uint64 `json:"auth_ext_missing"`
+	AuthExtMalformed   uint64 `json:"auth_ext_malformed"`
+	AuthExtUnknownKey  uint64 `json:"auth_ext_unknown_key"`
+	AuthExtInvalidHMAC uint64 `json:"auth_ext_invalid_hmac"`
+	AuthExtStale       uint64 `json:"auth_ext_stale"`
+	AuthExtReplay      uint64 `json:"auth_ext_replay"`
+	PriZeroRcvd        uint64 `json:"pri_zero_rcvd"`
+	PriZeroSent        uint64 `json:"pri_zero_sent"`
 }
 
 // Global are the statistics that RFC 8347 keeps for the whole node, and those of the loop.
