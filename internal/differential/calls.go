@@ -4,6 +4,7 @@ package differential
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -53,18 +54,21 @@ func (c call) about(names map[string]bool) string {
 	return c.program
 }
 
-// text is the call for people; addresses that the node had before anything ran are not told.
-func (c call) text(holds bool, before map[string]bool) string {
+// state that the call tells, if its words or its program's name say one.
+func (c call) state() string {
+	if len(c.args) > 2 && (c.args[0] == "INSTANCE" || c.args[0] == "GROUP") {
+		return c.args[2]
+	}
+	return strings.ToUpper(path.Base(c.program))
+}
+
+// text is the call for people; held are the addresses that the node held and had not from the start, if they are told.
+func (c call) text(held bool, before map[string]bool) string {
 	text := fmt.Sprintf("%q by %s", c.args, c.user)
-	if !holds {
+	if !held {
 		return text
 	}
-	var new []string
-	for _, h := range c.holds {
-		if !before[h] && !strings.HasPrefix(h, "fe80:") {
-			new = append(new, h)
-		}
-	}
-	slices.Sort(new)
-	return text + " holding " + fmt.Sprint(new)
+	fresh := slices.DeleteFunc(slices.Clone(c.holds), func(h string) bool { return before[h] || strings.HasPrefix(h, "fe80:") })
+	slices.Sort(fresh)
+	return text + " holding " + fmt.Sprint(fresh)
 }

@@ -15,7 +15,12 @@ type Case struct {
 	Limit time.Duration
 	// Holds: calls of notify programs also tell which virtual addresses the node held.
 	Holds bool
-	// Kernel: sysctls of interfaces and the firewall are compared as well.
+	// Chance is a regular expression of lines of the log, the JSON and the wire that are not compared, since two runs of
+	// keepalived differ in them.
+	Chance string
+	// Repeats: the same call or FIFO line may come again and again; it is told once.
+	Repeats bool
+	// Kernel: sysctls of interfaces are compared as well.
 	Kernel bool
 	// Counted: announcements of addresses are counted, not only seen.
 	Counted bool
@@ -38,6 +43,8 @@ type Node struct {
 	Files map[string]string
 	// FIFOs are made and read, by path below /run.
 	FIFOs []string
+	// ScriptUser: there is a user called keepalived_script.
+	ScriptUser bool
 	// Setup are shell commands in the node before the start.
 	Setup []string
 	// Args of the program besides the usual.

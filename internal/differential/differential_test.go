@@ -12,7 +12,7 @@ func TestSameAsKeepalived(t *testing.T) {
 	second := underTest(t)
 	var mu sync.Mutex
 	used := make([]int, len(Allowed()))
-	played, whole := 0, cases()
+	played, whole := 0, cases(t)
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range whole {
 			t.Run(c.Name, func(t *testing.T) {

@@ -30,6 +30,8 @@ type Host struct {
 	cmd     *netlab.Cmd
 	logs    []string // of all starts
 	before  map[string]bool
+	dead    bool // as a machine without power
+	deaf    *netlab.Fault
 	fifos   map[string]*fifo
 	seen    mark
 }
@@ -44,6 +46,7 @@ type mark struct {
 const start = `
 mount --bind "$D/run" /run; mount --bind "$D/var" /var/lib
 mount --bind "$P" /run/sbin/keepalived
+for f in passwd group; do [ ! -e "$D/run/etc/$f" ] || mount --bind "$D/run/etc/$f" /etc/$f; done
 mount --bind "$D/tmp" /tmp
 cd /; unset D P; exec /run/sbin/keepalived "$@"`
 
@@ -120,6 +123,14 @@ func (h *Host) files() error {
 		errs = append(errs, err)
 		h.fifos[name] = f
 	}
+	if h.spec.ScriptUser {
+		for name, line := range map[string]string{
+			"passwd": "keepalived_script:x:901:901::/nonexistent:/usr/sbin/nologin\n", "group": "keepalived_script:x:901:\n",
+		} {
+			text, err := os.ReadFile("/etc/" + name)
+			errs = append(errs, err, write("etc/"+name, string(text)+line, 0o644))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -127,6 +138,11 @@ func (h *Host) files() error {
 func (h *Host) Start(ctx context.Context) error {
 	if h.running() {
 		return fmt.Errorf("%s runs already", h.Name())
+	}
+	if h.dead {
+		if err := h.revive(ctx); err != nil {
+			return err
+		}
 	}
 	args := append([]string{"-m", "sh", "-ec", start, "keepalived"}, arguments...)
 	h.cmd = h.Command(ctx, "unshare", append(args, h.spec.Args...)...)
@@ -136,6 +152,61 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	h.logs = append(h.logs, h.cmd.Log)
 	return nil
+}
+
+// Die takes the machine's power: nothing is sent or seen of it until it starts again.
+func (h *Host) Die() error {
+	h.dead = true
+	var errs []error
+	for _, name := range h.interfaces() {
+		errs = append(errs, h.Port(name).Cut())
+	}
+	return errors.Join(append(errs, h.Kill9())...)
+}
+
+// revive is a boot: the kernel has forgotten what the program did to it.
+func (h *Host) revive(ctx context.Context) error {
+	h.dead = false
+	if err := h.forget(); err != nil {
+		return err
+	}
+	held, err := h.virtual()
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		// It is on one of them.
+		if _, err := h.Run(ctx, "sh", "-c", fmt.Sprintf("for i in $(ls /sys/class/net); do ip addr del %s dev $i; done; :", p)); err != nil {
+			return err
+		}
+	}
+	for _, name := range h.interfaces() {
+		if err := h.Port(name).Heal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes pid files. Where nobody reaps orphans, dead processes still count as running for keepalived.
+func (h *Host) forget() error {
+	files, err := filepath.Glob(filepath.Join(h.dir, "run/*.pid"))
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
+}
+
+// interfaces are the names of the node's.
+func (h *Host) interfaces() []string {
+	if len(h.spec.Interfaces) == 0 {
+		return []string{"eth0"}
+	}
+	var names []string
+	for _, i := range h.spec.Interfaces {
+		names = append(names, i.Name)
+	}
+	return names
 }
 
 func (h *Host) running() bool {
@@ -150,12 +221,15 @@ func (h *Host) running() bool {
 	}
 }
 
-// Signal sends a signal to the parent.
+// Signal sends a signal to the parent. A program that has ended is not an error: that it has is observed.
 func (h *Host) Signal(s unix.Signal) error {
 	if !h.running() {
-		return fmt.Errorf("%s does not run", h.Name())
+		return nil
 	}
-	return h.cmd.Signal(s)
+	if err := h.cmd.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 // Family lists the program's processes, the parent first.
@@ -304,6 +378,9 @@ type fifo struct {
 }
 
 func newFIFO(path string) (*fifo, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	if err := unix.Mkfifo(path, 0o622); err != nil {
 		return nil, fmt.Errorf("make FIFO: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 var subject = flag.String("subject", "regent", "the program under test: regent, or keepalived to test the harness itself")
 
 // abreast is how many cases run at once; they mostly wait.
-const abreast = "3"
+const abreast = "5"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -70,6 +70,12 @@ func compare(t *testing.T, c *Case, first, second Program) []Difference {
 	for _, err := range errs {
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	// Keepalived is what the cases were written for.
+	for _, step := range records[0].Steps {
+		for _, line := range step.Nodes[""][Progress][""] {
+			t.Errorf("%s: after %q: %s: %s", c.Name, step.Name, first.Name, line)
 		}
 	}
 	return Compare(c, records[0], records[1])

@@ -6,13 +6,14 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// tunables are the sysctls of interfaces that a VRRP daemon may change, and the firewall.
+// tunables are the sysctls of interfaces that a VRRP daemon may change.
 const tunables = `for f in /proc/sys/net/ipv4/conf/*/arp_ignore /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/accept_local \
 	/proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/promote_secondaries /proc/sys/net/ipv6/conf/*/disable_ipv6 \
-	/proc/sys/net/ipv6/conf/*/addr_gen_mode; do echo "${f#/proc/sys/net/} $(cat $f)"; done; nft -s list ruleset`
+	/proc/sys/net/ipv6/conf/*/addr_gen_mode; do echo "${f#/proc/sys/net/} $(cat $f)"; done`
 
 // observe takes an observation of a node, and remembers how far it has read.
 func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
@@ -24,6 +25,9 @@ func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name(), err)
 	}
+	if !h.running() {
+		o.add(Progress, "", "no program runs")
+	}
 	if p.c.Kernel {
 		text, err := h.Run(ctx, "sh", "-c", tunables)
 		if err != nil {
@@ -33,7 +37,7 @@ func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
 	}
 	log := h.log()
 	for about, lines := range sorted(log[min(h.seen.log, len(log)):]) {
-		o.add(Log, about, lines...)
+		o.add(Log, about, p.certain(lines)...)
 	}
 	h.seen.log = len(log)
 	if err := h.observeCalls(o, p); err != nil {
@@ -51,21 +55,36 @@ func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
 			o.add(JSON, "", err.Error())
 		}
 		for name, lines := range about {
-			o.add(JSON, name, lines...)
+			o.add(JSON, name, p.certain(lines)...)
 		}
 	}
 	return o, nil
 }
 
+// certain leaves out what is up to chance.
+func (p *play) certain(lines []string) []string {
+	if p.chance == nil {
+		return lines
+	}
+	return slices.DeleteFunc(lines, p.chance.MatchString)
+}
+
 // observeCalls adds the calls since the last step.
 func (h *Host) observeCalls(o Observation, p *play) error {
 	all := h.calls()
+	now := states(h.current())
 	for _, line := range all[h.seen.calls:] {
 		c, err := parseCall(strings.TrimRight(line, "\n"))
 		if err != nil {
 			return err
 		}
-		o.add(Notify, c.about(p.names), c.text(p.c.Holds, h.before))
+		// What was held is of interest for the state that lasted: a program may be slower than the next change.
+		about, state := c.about(p.names), c.state()
+		lasts := p.c.Holds && (state == "STOP" || state == now[about[strings.LastIndex(about, " ")+1:]])
+		o.add(Notify, about, c.text(lasts, h.before))
+		if p.c.Repeats {
+			o[Notify][about] = slices.Compact(o[Notify][about])
+		}
 	}
 	h.seen.calls = len(all)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,11 @@ func Play(ctx context.Context, lab *netlab.Lab, c *Case, program Program) (*Reco
 		return nil, err
 	}
 	p := &play{c: c, hosts: map[string]*Host{}, names: map[string]bool{}}
+	if c.Chance != "" {
+		if p.chance, err = regexp.Compile(c.Chance); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
 	networks := map[string]*netlab.Network{"": lab.LAN()}
 	for i := range c.Nodes {
 		name := string(rune('a' + i))
@@ -52,10 +58,12 @@ func Play(ctx context.Context, lab *netlab.Lab, c *Case, program Program) (*Reco
 	if err != nil {
 		return nil, err
 	}
-	from := begin
+	from, last := begin, map[string]string{}
 	for i, to := range ends {
-		for kind, about := range seen(list, from, to, c.Counted) {
-			r.Steps[i].Nodes[""][kind] = about
+		for kind, about := range seen(list, from, to, c.Counted, last) {
+			for about, lines := range about {
+				r.Steps[i].Nodes[""].add(kind, about, p.certain(lines)...)
+			}
 		}
 		from = to
 	}
@@ -81,10 +89,11 @@ func instances(conf string) []string {
 
 // play is a case in progress.
 type play struct {
-	c     *Case
-	hosts map[string]*Host
-	order []string
-	names map[string]bool
+	c      *Case
+	hosts  map[string]*Host
+	order  []string
+	names  map[string]bool
+	chance *regexp.Regexp
 }
 
 // step does one step and observes.
@@ -103,6 +112,9 @@ func (p *play) step(ctx context.Context, s Step) (StepRecord, error) {
 	owners := map[netip.Addr][]string{}
 	for _, name := range p.order {
 		h := p.hosts[name]
+		if h.dead {
+			continue
+		}
 		o, err := h.observe(ctx, p)
 		if err != nil {
 			return r, err
@@ -131,13 +143,12 @@ func (p *play) wait(ctx context.Context, until Until) (missed []string, err erro
 			return nil, err
 		}
 	}
-	if poll(ctx, p.c.limit(), func() bool {
-		return !slices.ContainsFunc(until, func(u string) bool { return !p.holds(u) })
-	}) != nil {
-		for _, u := range until {
-			if !p.holds(u) {
-				missed = append(missed, "not reached: "+u)
-			}
+	poll(ctx, p.c.limit(), func() bool { //nolint:errcheck // what it did not reach is looked at below
+		return !slices.ContainsFunc(until, func(u string) bool { return !p.holds(u) && p.may(u) })
+	})
+	for _, u := range until {
+		if !p.holds(u) {
+			missed = append(missed, "not reached: "+u)
 		}
 	}
 	last, since := "", time.Now()
@@ -163,6 +174,12 @@ func (p *play) checkWords(condition string) error {
 		return fmt.Errorf("condition %q: unknown word", condition)
 	}
 	return nil
+}
+
+// may tells whether a condition can still come true: not when its program has ended.
+func (p *play) may(condition string) bool {
+	name, _, _ := strings.Cut(condition, " ")
+	return p.hosts[name].running()
 }
 
 // holds tells whether a condition is true; see [Until].
@@ -225,7 +242,12 @@ func (p *play) fingerprint() string {
 		}
 		held, err := h.Addresses("")
 		slices.SortFunc(held, func(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) })
-		fmt.Fprintln(&b, told, len(h.calls()), len(h.read()), held, err, h.running())
+		calls := h.calls()
+		if p.c.Repeats {
+			slices.Sort(calls)
+			calls = slices.Compact(calls)
+		}
+		fmt.Fprintln(&b, told, len(calls), len(h.read()), held, err, h.running())
 		for _, fifo := range h.spec.FIFOs {
 			fmt.Fprintln(&b, len(h.fifos[fifo].lines()))
 		}

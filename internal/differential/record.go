@@ -16,7 +16,7 @@ const (
 	Log      Kind = "log"      // lines that operators' tools match
 	JSON     Kind = "json"     // keepalived.json
 	Wire     Kind = "wire"     // adverts and announcements
-	Kernel   Kind = "kernel"   // sysctls and firewall
+	Kernel   Kind = "kernel"   // sysctls of interfaces
 	Progress Kind = "progress" // what a step waited for in vain
 )
 

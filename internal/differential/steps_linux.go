@@ -6,10 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/netlab"
 )
 
 // Action is what a step does to the hosts, by name.
@@ -54,9 +58,14 @@ func Signal(node string, s unix.Signal) Action {
 	return on(node, func(_ context.Context, h *Host) error { return h.Signal(s) })
 }
 
-// Kill kills all processes of the program.
+// Die takes the machine's power: processes end, and nothing is sent, received or observed until it starts again.
+func Die(node string) Action {
+	return on(node, func(_ context.Context, h *Host) error { return h.Die() })
+}
+
+// Kill kills all processes of the program; what they did to the kernel stays.
 func Kill(node string) Action {
-	return on(node, func(_ context.Context, h *Host) error { return h.Kill9() })
+	return on(node, func(_ context.Context, h *Host) error { return errors.Join(h.Kill9(), h.forget()) })
 }
 
 // Pause stops all processes (SIGSTOP), Continue lets them run.
@@ -133,8 +142,27 @@ func Heal(node, ifname string) Action {
 	return on(node, func(_ context.Context, h *Host) error { return h.Port(ifname).Heal() })
 }
 
+// Deafen loses the adverts of one node on the way to another, which is heard as before.
+func Deafen(node, from string) Action {
+	return func(_ context.Context, hosts map[string]*Host) (err error) {
+		h := hosts[node]
+		h.deaf, err = h.Port("eth0").Network().Drop(netlab.Loss{From: hosts[from].Node, To: h.Node, Match: "ip protocol 112"})
+		return err
+	}
+}
+
+// Hear undoes [Deafen].
+func Hear(node string) Action {
+	return on(node, func(_ context.Context, h *Host) error { return h.deaf.Stop() })
+}
+
 // conf writes a configuration for a node from a text with macros: $N is 1 on a and 2 on b, $M the other's, $P the
 // priority.
 func conf(text string, number, priority int) string {
 	return strings.NewReplacer("$N", strconv.Itoa(number), "$M", strconv.Itoa(3-number), "$P", strconv.Itoa(priority)).Replace(text)
+}
+
+// Remove removes a file below /run.
+func Remove(node, path string) Action {
+	return on(node, func(_ context.Context, h *Host) error { return os.Remove(filepath.Join(h.dir, "run", path)) })
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type sight struct {
 	about    string
 	text     string
 	announce bool
+	interval time.Duration // that an advert tells
 }
 
 // sights reads a capture.
@@ -47,6 +49,7 @@ func sights(ctx context.Context, path string) ([]sight, error) {
 		s := sight{at: time.Unix(seconds, nanos)}
 		switch {
 		case r["vrrp.version"] != "":
+			s.interval = interval(r)
 			s.about = fmt.Sprintf("%s%s VRID %s", r["ip.src"], r["ipv6.src"], r["vrrp.virt_rtr_id"])
 			s.text = named(r, "eth.src", "eth.dst", "ip.dst", "ip.ttl", "ipv6.dst", "ipv6.hlim", "vrrp.version", "vrrp.prio",
 				"vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr", "vrrp.ipv6_addr", "vrrp.auth_type", "vrrp.auth_string", "vrrp.checksum.status", "ah.spi")
@@ -81,11 +84,25 @@ func named(r map[string]string, fields ...string) string {
 	return strings.Join(words, " ")
 }
 
-// seen puts the sights of a span of time into an observation: adverts of each sender in their order, repeated ones
-// once; announcements as a set.
-func seen(list []sight, from, to time.Time, counted bool) Observation {
+// interval that an advert tells.
+func interval(r map[string]string) time.Duration {
+	if n, err := strconv.Atoi(r["vrrp.short_adver_int"]); err == nil {
+		return time.Duration(n) * 10 * time.Millisecond
+	}
+	n, err := strconv.Atoi(r["vrrp.adver_int"])
+	if err != nil {
+		return time.Second
+	}
+	return time.Duration(n) * time.Second
+}
+
+// seen puts the sights of a span of time into an observation: adverts of each sender in their order, each time they
+// differ from the one before (last is what each sender said so far), and whether it still sends at the end;
+// announcements as a set.
+func seen(list []sight, from, to time.Time, counted bool, last map[string]string) Observation {
 	o := Observation{}
 	announced := map[string]int{}
+	latest := map[string]sight{}
 	for _, s := range list {
 		if s.at.Before(from) || !s.at.Before(to) {
 			continue
@@ -94,8 +111,15 @@ func seen(list []sight, from, to time.Time, counted bool) Observation {
 			announced[s.text]++
 			continue
 		}
-		if had := o[Wire][s.about]; len(had) == 0 || had[len(had)-1] != s.text {
+		latest[s.about] = s
+		if last[s.about] != s.text {
 			o.add(Wire, s.about, s.text)
+			last[s.about] = s.text
+		}
+	}
+	for about, s := range latest {
+		if to.Sub(s.at) < s.interval*3/2 {
+			o.add(Wire, about, "goes on sending")
 		}
 	}
 	for text, n := range announced {
