@@ -19,7 +19,7 @@ func (j *Judge) Quiet(group []int) time.Duration {
 		for i := range c.Routers() {
 			id := vrrp.ID(i + 1)
 			down := c.longest(id, j.longestDown) // a family, or a member of a group, may have missed what another has heard
-			if j.members(g, id) > 0 {
+			if j.anyUp(g, id) {                  // also one that only has to find out that its group cannot run
 				longest = max(longest, down)
 			}
 			s := silence{judged: j.members(g, id) > 0 && j.even(g, c.root(id)), most: down + c.margin(down), why: NoSilence}
@@ -98,6 +98,16 @@ func (j *Judge) members(group int, id vrrp.ID) int {
 		}
 	}
 	return count
+}
+
+// anyUp reports whether a virtual router is up on a node of a group.
+func (j *Judge) anyUp(group int, id vrrp.ID) bool {
+	for _, n := range j.c.Nodes {
+		if j.group[n.Index] == group && n.Up(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // even reports whether every node of a group can run either all families of a service or none.
