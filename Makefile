@@ -13,7 +13,7 @@ ifdef CI
 export REGENT_REQUIRE_NETWORK = 1
 endif
 
-.PHONY: help build demo test proof check fuzz bench clients setup clean
+.PHONY: help build demo test proof check fuzz bench clients deb sbom setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,8 +62,12 @@ clients: ## what real clients do at a takeover: writes docs/clients.md (as root;
 	@.ci/setup-clients
 	@REGENT_CLIENTS=1 REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/clients -run '^TestProofEveryClient$$' -count=1 -timeout 30m -v | grep --line-buffered -Ev '_linux.go:'
 
+sbom: build ## dist/regent.cdx.json: what the program consists of, in CycloneDX; dist/THIRD-PARTY: the licences of its parts
+	@mkdir -p dist
+	@$(GO) run ./packaging/sbom/gen -version '$(VERSION)' -sbom dist/regent.cdx.json -notices dist/THIRD-PARTY bin/regent
+
 setup: ## the Debian packages that the tests use (needs root, or says what is missing)
 	@.ci/setup
 
 clean: ## what was built
-	@rm -rf bin artifacts
+	@rm -rf bin dist artifacts
