@@ -100,7 +100,7 @@ func pairCases() []Case {
 		two("nopreempt", globals+router("VI_1", "nopreempt"),
 			Step{"b starts", Start("b"), Until{"b VI_1 MASTER", "b called any 2"}},
 			Step{"a starts", Start("a"), Until{"a VI_1 BACKUP", "a called any 1"}},
-			Step{"b stops", Stop("b"), Until{"a VI_1 MASTER", "a called any 1"}}),
+			Step{"b stops", Stop("b"), Until{"b ended", "a VI_1 MASTER", "a called any 1"}}),
 		two("preempt_delay", globals+router("VI_1", "preempt_delay 1"),
 			Step{"b starts", Start("b"), Until{"b VI_1 MASTER", "b called any 2"}},
 			Step{"a starts", Start("a"), Until{"a VI_1 MASTER", "b VI_1 BACKUP", "a called any 2", "b called any 1"}},
