@@ -190,11 +190,8 @@ func (d *Daemon) detach(list []stranded) {
 			d.blocked[r.id] = s.why.Error()
 			r.reason = s.why.Error()
 			fault := "" // a running one says so itself
-			if r.link == 0 && d.messenger.told[r.service.Name] != notify.Fault {
-				fault = "new"
-				if !r.begun {
-					fault = "initial"
-				}
+			if r.link == 0 && !r.begun {
+				fault = "initial"
 			}
 			r.begun = true
 			if d.preferences[r.service.Name].waits {

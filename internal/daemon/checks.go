@@ -7,23 +7,50 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/monitor"
+	"github.com/regent-ha/regent/internal/notify"
 	"github.com/regent-ha/regent/policy"
 )
 
-// checksOf are checks as the monitor wants them.
-func checksOf(checks []conf.HealthCheck) []monitor.Check {
+// checksOf are checks as the monitor wants them. One whose user is not to be had is bad: it must not run as another.
+func (d *Daemon) checksOf(service string, checks []conf.HealthCheck) []monitor.Check {
 	out := make([]monitor.Check, len(checks))
 	for i, c := range checks {
-		out[i] = monitor.Check{Kind: string(c.Kind), Target: c.Target, Command: c.Command, Interval: c.Interval, Timeout: c.Timeout,
-			Rise: c.Rise, Fall: c.Fall, Status: c.Status, Body: c.Body, CAFile: c.CAFile, Verify: c.Verify}
+		out[i] = monitor.Check{Name: c.Name, Kind: string(c.Kind), Target: c.Target, Command: c.Command, Interval: c.Interval, Timeout: c.Timeout,
+			Rise: c.Rise, Fall: c.Fall, Status: c.Status, Body: c.Body, CAFile: c.CAFile, Verify: c.Verify, StartBad: c.StartBad}
+		if p := c.Process; p != nil {
+			out[i].Process = (*monitor.Process)(p)
+		}
+		if c.Kind != conf.CheckExec && c.Kind != conf.CheckReadable {
+			continue
+		}
+		user, err := d.checkUser(c)
+		if err != nil {
+			d.report.Report(event.NotifyRefused, fmt.Sprintf("%s: its check %s cannot be run: %v", service, nameOf(c), err), "service", service)
+			out[i].Kind, out[i].Command = "refused", nil
+		}
+		out[i].User = user
 	}
 	return out
+}
+
+// checkUser finds who runs a check; nil is the daemon's own user.
+func (d *Daemon) checkUser(c conf.HealthCheck) (*monitor.User, error) {
+	name := c.User
+	if name == "" {
+		name = d.cfg.Notify.User
+	}
+	u, err := notify.LookUp(name)
+	if u == nil || err != nil {
+		return nil, err
+	}
+	return (*monitor.User)(u), nil
 }
 
 // watchServices lets the monitor check the configured services, and no others.
@@ -46,7 +73,7 @@ func (d *Daemon) watchServices(gone []string) {
 		if len(checks) == 0 {
 			d.checks.Forget(s.Name)
 		} else {
-			d.checks.Watch(s.Name, checksOf(checks))
+			d.checks.Watch(s.Name, d.checksOf(s.Name, checks))
 		}
 	}
 	for i := range d.cfg.Services { // when all are known: those of a group depend on each other
@@ -78,14 +105,42 @@ func (d *Daemon) checked(r monitor.Result) {
 	}
 	was := known[r.Index]
 	known[r.Index] = &r
+	d.turnedCheck(s, was, &r)
 	d.judgeChecks(s)
-	if s.Raw && (was == nil && !r.OK || was != nil && was.OK != r.OK) {
-		id, word := event.CheckPassed, "passes"
-		if !r.OK {
-			id, word = event.CheckFailed, "fails"
-		}
-		d.report.Report(id, s.Name+": its check "+word+": "+r.Detail, "service", s.Name, "check", nameOf(d.watched[s.Name][r.Index]), "reason", r.Detail)
+}
+
+// turnedCheck reports that a check of a service by hand turned; policy reports the others.
+func (d *Daemon) turnedCheck(s *conf.Service, was, is *monitor.Result) {
+	c := d.watched[s.Name][is.Index]
+	if !s.Raw || c.Kind == conf.CheckNumber || was != nil && was.OK == is.OK {
+		return
 	}
+	id, word := event.CheckPassed, "passes"
+	if !is.OK {
+		id, word = event.CheckFailed, "fails"
+	}
+	fields := []any{"service", s.Name, "check", nameOf(c), "kind", string(c.Kind), "reason", is.Detail, "also", !d.firstWith(s, c)}
+	if c.Kind == conf.CheckExec {
+		if first := was == nil && is.OK; !first && is.Signal == 0 && !is.TimedOut && is.Exit >= 0 {
+			fields = append(fields, "exit", is.Exit)
+		}
+		if is.Signal != 0 && !is.TimedOut {
+			fields = append(fields, "signal", is.Signal)
+		}
+		fields = append(fields, "timed_out", is.TimedOut)
+	}
+	d.report.Report(id, s.Name+": its check "+word+": "+is.Detail, fields...)
+}
+
+// firstWith reports whether a service is the first that has a check: a check that several have turns once.
+func (d *Daemon) firstWith(s *conf.Service, c conf.HealthCheck) bool {
+	for i := range d.cfg.Services {
+		one := &d.cfg.Services[i]
+		if slices.ContainsFunc(d.watched[one.Name], func(other conf.HealthCheck) bool { return nameOf(other) == nameOf(c) }) {
+			return one == s
+		}
+	}
+	return true
 }
 
 // judgeChecks passes on what the checks of a service come to.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/monitor"
 	"github.com/regent-ha/regent/internal/shadow"
 	"github.com/regent-ha/regent/takeover"
@@ -36,7 +37,7 @@ func Shadow(ctx context.Context, o ShadowOptions) ([]shadow.Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{o: Options{Config: o.Config, Log: o.Log}, cfg: o.Config, watched: map[string][]conf.HealthCheck{}, results: map[string][]*monitor.Result{}}
+	d := &Daemon{o: Options{Config: o.Config, Log: o.Log}, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node), watched: map[string][]conf.HealthCheck{}, results: map[string][]*monitor.Result{}}
 	routers, err := d.shadows(watch)
 	if err != nil {
 		return nil, err
@@ -137,7 +138,7 @@ func (d *Daemon) shadowChecks(c *shadow.Comparison) {
 			continue
 		}
 		d.watched[s.Name], d.results[s.Name] = checks, make([]*monitor.Result, len(checks))
-		d.checks.Watch(s.Name, checksOf(checks))
+		d.checks.Watch(s.Name, d.checksOf(s.Name, checks))
 	}
 	for name := range d.watched {
 		d.shadowHand(c, name)

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/event"
@@ -161,8 +162,8 @@ func (d *Daemon) informGroup(service string) {
 
 // challenged tells that an Active heard an advert of lower priority.
 func (d *Daemon) challenged(r *router) {
-	if !d.speaksFor(r) {
-		return
+	if !d.speaksFor(r) || time.Since(r.since) < r.vrrp.Interval {
+		return // the last words of who gave way
 	}
 	if p := r.service.Notify; p != nil {
 		words, user := programOf(p, "lower_priority")

@@ -90,9 +90,10 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 	wasActive := fields["from"] == "active"
 	switch fields["event"] {
 	case Active.String():
-		if fields["preempts"] != "true" {
-			more("Receive advertisement timeout")
+		if fields["released"] == "true" {
+			more("Backup received priority 0 advertisement")
 		}
+		more("Receive advertisement timeout")
 		add("Entering MASTER STATE")
 		more("setting VIPs.")
 		return lines
@@ -127,8 +128,6 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		case "initial":
 			more("removing VIPs.")
 			add("Entering FAULT STATE (init)")
-		case "new":
-			add("Entering FAULT STATE")
 		}
 		return lines
 	case CheckFailed.String(), CheckPassed.String():

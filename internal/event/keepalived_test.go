@@ -71,6 +71,8 @@ func TestKeepalivedLinesWithDetail(t *testing.T) {
 	}{
 		"takes over": {Active, map[string]string{"from": "backup"}, []string{"(V) Entering MASTER STATE"},
 			[]string{"(V) Receive advertisement timeout", "(V) Entering MASTER STATE", "(V) setting VIPs."}},
+		"inherits": {Active, map[string]string{"from": "backup", "released": "true"}, []string{"(V) Entering MASTER STATE"},
+			[]string{"(V) Backup received priority 0 advertisement", "(V) Receive advertisement timeout", "(V) Entering MASTER STATE", "(V) setting VIPs."}},
 		"gives up":       {Backup, map[string]string{"from": "active"}, []string{"(V) Entering BACKUP STATE"}, []string{"(V) Entering BACKUP STATE", "(V) removing VIPs."}},
 		"leaves a fault": {Backup, map[string]string{"from": "initialize"}, []string{"(V) Entering BACKUP STATE"}, nil},
 		"fault while active": {Initialize, map[string]string{"from": "active"}, []string{"(V) Entering FAULT STATE"},
@@ -78,7 +80,6 @@ func TestKeepalivedLinesWithDetail(t *testing.T) {
 		"stop":                  {Initialize, map[string]string{"from": "active", "planned": "true"}, nil, []string{"(V) sent 0 priority", "(V) removing VIPs."}},
 		"starts":                {Backup, map[string]string{"from": "initialize", "initial": "true"}, []string{"(V) Entering BACKUP STATE (init)"}, []string{"(V) removing VIPs.", "(V) Entering BACKUP STATE (init)"}},
 		"fault from the start":  {LinkLost, map[string]string{"fault": "initial"}, []string{"text", "(V) Entering FAULT STATE (init)"}, []string{"text", "(V) removing VIPs.", "(V) Entering FAULT STATE (init)"}},
-		"fault after waiting":   {LinkLost, map[string]string{"fault": "new"}, []string{"text", "(V) Entering FAULT STATE"}, nil},
 		"priority":              {Priority, map[string]string{"from": "100", "priority": "80"}, []string{"(V) Changing effective priority from 100 to 80"}, nil},
 		"rival":                 {SplitHealed, map[string]string{"peer": "10.0.0.2", "peer_priority": "50", "priority": "100"}, []string{"(V) Received advert from 10.0.0.2 with lower priority 50, ours 100, forcing new election"}, nil},
 		"group":                 {GroupMoved, map[string]string{"group": "G", "state": "MASTER"}, []string{"VRRP_Group(G) Syncing instances to MASTER state"}, nil},

@@ -35,7 +35,7 @@ func Measure(ctx context.Context, g Gauge) (float64, error) {
 	case "file":
 		return readNumber(g.Path)
 	case "exec":
-		out, err := runCommand(ctx, g.Command)
+		out, err := runCommand(ctx, g.Command, nil)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", g.Command[0], err)
 		}

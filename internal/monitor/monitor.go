@@ -4,16 +4,19 @@ package monitor
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Check is what is looked at.
 type Check struct {
-	Kind     string // tcp, http, exec, process, unit, file or interface
+	Name     string // for logs; equal checks with different names are run apart
+	Kind     string // tcp, http, exec, process, unit, file, interface, readable or number
 	Target   string // host:port, URL, process, unit, path or interface
 	Command  []string
 	Interval time.Duration
@@ -24,6 +27,16 @@ type Check struct {
 	Body     string
 	CAFile   string
 	Verify   bool
+
+	User     *User // exec, readable: whose right it is; nil: the daemon's
+	StartBad bool  // bad until Rise results were good; otherwise the first result decides
+	Process  *Process
+}
+
+// User is a user and his groups.
+type User struct {
+	UID, GID uint32
+	Groups   []uint32
 }
 
 // Result is the verdict on a check.
@@ -31,9 +44,14 @@ type Result struct {
 	Service string
 	Index   int
 	OK      bool
-	Value   float64 // of a file
+	Value   float64 // of a file or number; how many processes there are
 	Detail  string
 	Since   time.Time // of OK
+
+	// Of exec: how the command ended.
+	Exit     int // status; -1: it was ended by a signal, or could not be run
+	Signal   int // 0: by none
+	TimedOut bool
 }
 
 // Options is what a monitor is made of.
@@ -52,7 +70,8 @@ type Monitor struct {
 
 	mu       sync.Mutex
 	services map[string][]*runner
-	waiting  map[key]Result // not yet read, newest of each check
+	shared   map[string]*runner // equal checks are run once
+	waiting  map[key]Result     // not yet read, newest of each check
 	order    []key
 	wake     chan struct{}
 	ctx      context.Context
@@ -65,19 +84,19 @@ type key struct {
 	index   int
 }
 
-// runner is one check at work.
+// runner is one check at work, for all who have it.
 type runner struct {
-	check   Check
-	probe   func(context.Context) outcome
-	cancel  context.CancelFunc
-	hurry   chan struct{}
-	service string
-	index   int
+	check  Check
+	name   string // in shared
+	probe  func(context.Context) outcome
+	cancel context.CancelFunc
+	hurry  chan struct{}
 
 	mu      sync.Mutex
+	readers []key
 	known   bool
-	verdict Result
-	streak  int // results in a row that contradict the verdict
+	verdict Result // without a reader
+	streak  int    // results in a row that contradict the verdict
 }
 
 // outcome is one result of a check.
@@ -85,6 +104,9 @@ type outcome struct {
 	ok     bool
 	value  float64
 	detail string
+
+	exit, signal int
+	timedOut     bool
 }
 
 // New returns a monitor that watches nothing.
@@ -96,7 +118,7 @@ func New(o Options) *Monitor {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	m := &Monitor{log: o.Logger, slots: make(chan struct{}, o.Limit), units: &units{address: o.Bus}, results: make(chan Result),
-		services: map[string][]*runner{}, waiting: map[key]Result{}, wake: make(chan struct{}, 1)}
+		services: map[string][]*runner{}, shared: map[string]*runner{}, waiting: map[key]Result{}, wake: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.running.Go(m.deliver)
 	return m
@@ -121,7 +143,7 @@ func (m *Monitor) Watch(service string, checks []Check) {
 		}
 		next[i] = m.start(service, i, c)
 	}
-	m.end(old)
+	m.end(service, old)
 	m.services[service] = next
 }
 
@@ -129,15 +151,24 @@ func (m *Monitor) Watch(service string, checks []Check) {
 func (m *Monitor) Forget(service string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.end(m.services[service])
+	m.end(service, m.services[service])
 	delete(m.services, service)
 }
 
-func (m *Monitor) end(rs []*runner) {
-	for _, r := range rs {
-		if r != nil {
+// end takes a service away from checks; those that nobody has any more end. The monitor is locked.
+func (m *Monitor) end(service string, rs []*runner) {
+	for i, r := range rs {
+		if r == nil {
+			continue
+		}
+		delete(m.waiting, key{service, i})
+		r.mu.Lock()
+		r.readers = slices.DeleteFunc(r.readers, func(k key) bool { return k == key{service, i} })
+		alone := len(r.readers) == 0
+		r.mu.Unlock()
+		if alone {
 			r.cancel()
-			delete(m.waiting, key{r.service, r.index})
+			delete(m.shared, r.name)
 		}
 	}
 }
@@ -160,10 +191,10 @@ func (m *Monitor) Status(service string) []Result {
 	rs := m.services[service]
 	m.mu.Unlock()
 	var out []Result
-	for _, r := range rs {
+	for i, r := range rs {
 		r.mu.Lock()
 		if r.known {
-			out = append(out, r.verdict)
+			out = append(out, r.verdict.of(key{service, i}))
 		}
 		r.mu.Unlock()
 	}
@@ -179,12 +210,39 @@ func (m *Monitor) Close() {
 	m.units.close()
 }
 
-// start begins a check. The monitor is locked.
+// start begins a check, or takes part in an equal one that is at work. The monitor is locked.
 func (m *Monitor) start(service string, index int, c Check) *runner {
+	name := c.identity()
+	k := key{service, index}
+	if r := m.shared[name]; r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.readers = append(r.readers, k)
+		if r.known {
+			m.queue(r.verdict.of(k))
+		}
+		return r
+	}
 	ctx, cancel := context.WithCancel(m.ctx)
-	r := &runner{check: c, cancel: cancel, hurry: make(chan struct{}, 1), service: service, index: index}
+	r := &runner{check: c, name: name, cancel: cancel, hurry: make(chan struct{}, 1), readers: []key{k}}
 	r.probe = m.probeOf(&r.check)
+	m.shared[name] = r
 	m.running.Go(func() { m.run(ctx, r) })
+	return r
+}
+
+// identity is the same for equal checks, and for no others.
+func (c *Check) identity() string {
+	b, err := json.Marshal(c)
+	if err != nil { // nothing in it can fail
+		return ""
+	}
+	return string(b)
+}
+
+// of is a result for one who has the check.
+func (r Result) of(k key) Result {
+	r.Service, r.Index = k.service, k.index
 	return r
 }
 
@@ -215,7 +273,7 @@ func (m *Monitor) run(ctx context.Context, r *runner) {
 			return
 		}
 		if turned, res := r.judge(o, time.Now()); turned {
-			m.report(ctx, res)
+			m.report(ctx, r, res)
 		}
 		timer.Reset(jitter(r.check.Interval))
 	}
@@ -230,20 +288,25 @@ func jitter(d time.Duration) time.Duration {
 	return d - tenth + rand.N(2*tenth+1) //nolint:gosec // jitter
 }
 
-// judge takes in a result and says whether the verdict turned. The first result is the first verdict.
+// judge takes in a result and says whether the verdict turned. The first result is the first verdict, unless the check starts bad.
 func (r *runner) judge(o outcome, now time.Time) (bool, Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v := &r.verdict
 	if !r.known {
 		r.known = true
-		*v = Result{Service: r.service, Index: r.index, OK: o.ok, Value: o.value, Detail: o.detail, Since: now}
+		if r.check.StartBad && o.ok && r.check.Rise > 1 {
+			r.streak = 1
+			*v = Result{Detail: o.detail, Since: now}
+			return true, *v
+		}
+		*v = o.result(now)
 		return true, *v
 	}
 	if o.ok == v.OK {
 		r.streak = 0
-		changed := o.ok && o.value != v.Value
-		v.Value, v.Detail = o.value, o.detail
+		since, changed := v.Since, o.value != v.Value && (o.ok || r.check.Kind == "process")
+		*v = o.result(since)
 		return changed, *v
 	}
 	r.streak++
@@ -255,21 +318,34 @@ func (r *runner) judge(o outcome, now time.Time) (bool, Result) {
 		return false, *v
 	}
 	r.streak = 0
-	v.OK, v.Value, v.Detail, v.Since = o.ok, o.value, o.detail, now
+	*v = o.result(now)
 	return true, *v
 }
 
-// report queues a result for the reader; one that was not read yet is overtaken.
-func (m *Monitor) report(ctx context.Context, r Result) {
+func (o outcome) result(since time.Time) Result {
+	return Result{OK: o.ok, Value: o.value, Detail: o.detail, Since: since, Exit: o.exit, Signal: o.signal, TimedOut: o.timedOut}
+}
+
+// report queues a result for each who has the check.
+func (m *Monitor) report(ctx context.Context, r *runner, res Result) {
 	m.mu.Lock()
 	if ctx.Err() == nil { // not forgotten meanwhile
-		k := key{r.Service, r.Index}
-		if _, is := m.waiting[k]; !is {
-			m.order = append(m.order, k)
+		r.mu.Lock()
+		for _, k := range r.readers {
+			m.queue(res.of(k))
 		}
-		m.waiting[k] = r
+		r.mu.Unlock()
 	}
 	m.mu.Unlock()
+}
+
+// queue queues a result for the reader; one that was not read yet is overtaken. The monitor is locked.
+func (m *Monitor) queue(r Result) {
+	k := key{r.Service, r.Index}
+	if _, is := m.waiting[k]; !is {
+		m.order = append(m.order, k)
+	}
+	m.waiting[k] = r
 	select {
 	case m.wake <- struct{}{}:
 	default:

@@ -36,13 +36,20 @@ func (m *Monitor) probeOf(c *Check) func(context.Context) outcome {
 	case "exec":
 		return c.exec
 	case "process":
+		if c.Process != nil {
+			return newCensus("/proc", c).look
+		}
 		return func(context.Context) outcome { return processRuns("/proc", c.Target) }
 	case "unit":
 		return func(ctx context.Context) outcome { return m.units.active(ctx, c.Target) }
 	case "file":
 		return func(context.Context) outcome { return fileValue(c.Target) }
 	case "interface":
-		return func(context.Context) outcome { return linkUp("/sys/class/net", c.Target) }
+		return func(context.Context) outcome { return linkUp(net.InterfaceByName, c.Target) }
+	case "readable":
+		return c.readable
+	case "number":
+		return func(context.Context) outcome { return number(c.Target) }
 	}
 	return func(context.Context) outcome { return bad("unknown kind of check %q", c.Kind) }
 }
@@ -183,38 +190,20 @@ func fileValue(path string) outcome {
 	return outcome{ok: true, value: v, detail: fmt.Sprintf("%s holds %s", path, strconv.FormatFloat(v, 'f', -1, 64))}
 }
 
-// linkUp reads the state of an interface.
-func linkUp(sys, name string) outcome {
-	if name == "" || strings.ContainsAny(name, "/") || name == "." || name == ".." {
-		return bad("interface %q: no such name", name)
-	}
-	dir := filepath.Join(sys, name)
-	text, err := os.ReadFile(filepath.Join(dir, "flags"))
-	if errors.Is(err, os.ErrNotExist) {
+// linkUp reads the state of an interface of this network namespace.
+func linkUp(find func(string) (*net.Interface, error), name string) outcome {
+	i, err := find(name)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "no such network interface"): // net has no name for this error
 		return bad("interface %s does not exist", name)
-	}
-	if err != nil {
-		return bad("interface %s: %v", name, err)
-	}
-	flags, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(string(text)), "0x"), 16, 32)
-	if err != nil {
-		return bad("interface %s: flags %q", name, text)
-	}
-	if flags&1 == 0 { // IFF_UP
+	case err != nil:
+		return bad("interface %s: %s", name, reason(err))
+	case i.Flags&net.FlagUp == 0:
 		return bad("interface %s is down", name)
-	}
-	state, err := os.ReadFile(filepath.Join(dir, "operstate"))
-	if err != nil {
-		return bad("interface %s: %v", name, err)
-	}
-	switch s := strings.TrimSpace(string(state)); s {
-	case "up", "unknown": // loopback and tunnels never say
-		return good("interface %s is up", name)
-	case "lowerlayerdown", "down":
+	case i.Flags&net.FlagRunning == 0:
 		return bad("interface %s has no carrier", name)
-	default:
-		return bad("interface %s is %s", name, s)
 	}
+	return good("interface %s is up", name)
 }
 
 // readNumber reads one number from the beginning of a file.
