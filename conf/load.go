@@ -33,6 +33,8 @@ type Options struct {
 	Template func(text string) error
 	// Alerts judges where alerts go; nil: all is good.
 	Alerts func(Alerts) error
+	// Lacking are keys that whoever runs the configuration cannot do: they are refused where they ask for something. nil: none.
+	Lacking []string
 	// Address, Route and Rule judge lines in iproute2's words, an address without its options left out; nil: all are good.
 	Address, Route, Rule func(line string) error
 }

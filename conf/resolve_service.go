@@ -51,6 +51,7 @@ func (r *serviceResolver) resolve() Service {
 	r.control()
 	r.respond()
 	r.notify()
+	r.lacking()
 	return r.out
 }
 

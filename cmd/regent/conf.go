@@ -9,5 +9,11 @@ import (
 
 // confOptions are how configurations are read here: what package conf cannot judge, the packages judge that will run it.
 func confOptions(node string) conf.Options {
-	return conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts}
+	return conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts, Lacking: notYet}
+}
+
+// notYet are keys that are read, and converted from keepalived.conf, but that the daemon cannot do in this version.
+var notYet = []string{
+	"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "address options", "routes", "rules",
+	"static_addresses", "static_routes", "static_rules", "garp", "bfd",
 }

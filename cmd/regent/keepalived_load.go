@@ -15,7 +15,6 @@ import (
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/conf/keepalived"
 	"github.com/regent-ha/regent/conf/keepalived/convert"
-	"github.com/regent-ha/regent/responder/answer"
 )
 
 // defaultScriptUser runs scripts where the file names nobody, on a machine that has this user.
@@ -61,7 +60,7 @@ func readKeepalived(path string, o keepalived.Options) keepalivedConf {
 	k := keepalivedConf{model: c, result: result}
 	if problems.Err() == nil {
 		var diags conf.Diagnostics
-		k.config, diags = conf.Options{Template: answer.CheckTemplate, Alerts: checkAlerts}.Parse(path, result.TOML)
+		k.config, diags = confOptions("").Parse(path, result.TOML)
 		problems = append(problems, result.Problems(diags)...)
 	}
 	k.problems = problems.Sorted(c.Files)

@@ -51,20 +51,11 @@ vrrp_instance VI_1 {
   }
   virtual_ipaddress {
     10.99.0.100/24
-    10.99.0.101/32 label eth0:1
+    10.99.0.101/32
   }
   virtual_ipaddress_excluded {
-    10.99.0.102/24 brd 10.99.0.255
+    10.99.0.102/24
     fd00::5/64
-  }
-  virtual_routes {
-    10.77.0.0/24 via 10.99.0.9 dev eth0 metric 5 table 100
-    blackhole 10.78.0.0/16
-    default via 10.99.0.9 dev eth0 table 7 src 10.99.0.100
-  }
-  virtual_rules {
-    from 10.77.0.0/24 table 100 preference 77
-    to 10.88.0.0/24 iif eth0 lookup 7 priority 78
   }
   notify_master "/bin/true m 'a b'"
   notify "/bin/true any"

@@ -44,7 +44,11 @@ func (d *Daemon) attachAll(rs []*router) {
 		if r.leaving || d.stopping {
 			continue
 		}
-		_, err := choose(d.links[r.service.Interface], &r.spec)
+		link := d.links[r.service.Interface]
+		_, err := choose(link, &r.spec)
+		if err == nil {
+			err = d.place(r, link.Index)
+		}
 		if r.silent {
 			err = d.silence(r)
 		}
@@ -264,7 +268,7 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router
 func (d *Daemon) ours() map[netip.Addr]bool {
 	out := map[netip.Addr]bool{}
 	for _, r := range d.routers {
-		for _, a := range r.addresses() {
+		for _, a := range r.everything() {
 			out[a] = true
 		}
 	}

@@ -66,7 +66,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 		case takeover.Tickle:
 			d.wake(hs)
 		case takeover.StopAnnouncing:
-			d.announce.Stop(announcements(hs))
+			d.announce.Stop(d.announcements(hs))
 			d.rest(plain(s.Addresses))
 		case takeover.DestroySockets:
 			if _, err := d.kernel.DestroySockets(plain(s.Addresses)); err != nil {
@@ -169,15 +169,15 @@ func (d *Daemon) announceHeld(hs []holding) {
 		byPolicy[p] = append(byPolicy[p], h)
 	}
 	for p, hs := range byPolicy {
-		d.announce.Start(announcements(hs), p)
+		d.announce.Start(d.announcements(hs), p)
 	}
 }
 
-func announcements(hs []holding) []takeover.Announcement {
+func (d *Daemon) announcements(hs []holding) []takeover.Announcement {
 	out := make([]takeover.Announcement, len(hs))
 	for i, h := range hs {
 		out[i] = takeover.Announcement{Address: h.address.Prefix.Addr(), Link: h.address.Link,
-			HardwareAddr: h.router.hardware, Router: h.router.forwards}
+			HardwareAddr: d.hardwareOf(h.router, h.address), Router: h.router.forwards}
 	}
 	return out
 }

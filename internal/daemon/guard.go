@@ -68,8 +68,8 @@ func (r *router) targets() []responder.Target {
 		}
 	}
 	var out []responder.Target
-	for _, p := range r.prefixes {
-		out = append(out, responder.Target{Address: p.Addr(), Ports: ports, Spoken: spoken})
+	for _, a := range r.everything() {
+		out = append(out, responder.Target{Address: a, Ports: ports, Spoken: spoken})
 	}
 	return out
 }

@@ -147,6 +147,9 @@ func (d *Daemon) removeLeftovers() error {
 			for _, p := range append(s.Prefixes(false), s.Prefixes(true)...) {
 				ours[p.Addr()] = true
 			}
+			for _, e := range s.Excluded {
+				ours[e.Prefix.Addr()] = true
+			}
 		}
 		left = slices.DeleteFunc(left, func(a takeover.Address) bool { return ours[a.Prefix.Addr()] })
 	}

@@ -27,9 +27,13 @@ func (r *router) wants() []takeover.Address {
 	}
 	out := make([]takeover.Address, 0, len(r.prefixes))
 	for _, p := range r.prefixes {
-		out = append(out, takeover.Address{Prefix: p, Link: r.link})
+		link := r.link
+		if at := r.elsewhere[p.Addr()]; at != 0 {
+			link = at
+		}
+		out = append(out, takeover.Address{Prefix: p, Link: link})
 	}
-	return out
+	return append(out, r.beside...)
 }
 
 // reconcile compares what routers want with what they hold, for those that were touched. An address that one router

@@ -20,6 +20,9 @@ type router struct {
 	hardware takeover.MAC // link-layer address of the interface
 	forwards bool         // IPv6: the host forwards on it
 
+	elsewhere map[netip.Addr]int // interfaces of addresses that are not on link
+	beside    []takeover.Address // that are not in the adverts
+
 	state  vrrp.State
 	since  time.Time // of the state, wall clock: for people
 	reason string
@@ -48,6 +51,17 @@ func (r *router) currentDuty() duty {
 
 // addresses are the virtual addresses without their lengths.
 func (r *router) addresses() []netip.Addr { return r.vrrp.Addresses }
+
+// everything is all addresses that move with the router.
+func (r *router) everything() []netip.Addr {
+	out := r.addresses()
+	for _, l := range r.lines {
+		if l.excluded {
+			out = append(out[:len(out):len(out)], l.prefix.Addr())
+		}
+	}
+	return out
+}
 
 // fields are the attributes of every record about the router.
 func (r *router) fields(more ...any) []any {

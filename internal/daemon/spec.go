@@ -29,8 +29,9 @@ type spec struct {
 	service  *conf.Service
 	vrrp     vrrp.Config // without Leader, which needs an id
 	prefixes []netip.Prefix
-	duty     duty // when Active
-	guarded  bool // refuse elements stand ready for its addresses
+	lines    []line // with places of their own
+	duty     duty   // when Active
+	guarded  bool   // refuse elements stand ready for its addresses
 }
 
 // specs returns the virtual routers of a service, the IPv4 one first; nil where this node takes no part in it.
@@ -85,7 +86,7 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 		if d == "" {
 			d = dutyRefuse
 		}
-		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, duty: d, guarded: guarded(cfg, s)})
+		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, lines: linesOf(s, prefixes, first(s, family)), duty: d, guarded: guarded(cfg, s)})
 	}
 	return out
 }

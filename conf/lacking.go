@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conf
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// lacking refuses a key that cannot be done, if it asks for something. What would be left out in silence could be who has an address.
+func lacking(s scope, key string, g given, asks bool) {
+	if g.Set && asks && slices.Contains(s.d.options.Lacking, key) {
+		s.errorf(g.off, "%s: this version of Regent cannot do that yet", key)
+	}
+}
+
+// lacking refuses what cannot be done of a service.
+func (r *serviceResolver) lacking() {
+	raw, out := r.raw, &r.out
+	lacking(r.scope, "vmac", raw.VMAC.given, out.VMAC)
+	lacking(r.scope, "accept", raw.Accept.given, !out.Accept)
+	lacking(r.scope, "ttl", raw.TTL.given, out.Unicast.TTL != 255)
+	lacking(r.scope, "multicast_group", raw.Group.given, out.Group.IsValid() && !slices.Contains([]netip.Addr{
+		netip.AddrFrom4([4]byte{224, 0, 0, 18}), netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0x12})}, out.Group))
+	lacking(r.scope, "unicast_checksum", raw.UnicastChecksum.given, out.Unicast.Checksum == "old")
+	lacking(r.scope, "hmac", raw.HMAC.given, true)
+	lacking(r.scope, "excluded_addresses", raw.Excluded.given, len(raw.Excluded.V) > 0)
+	lacking(r.scope, "routes", raw.Routes.given, len(raw.Routes.V) > 0)
+	lacking(r.scope, "rules", raw.Rules.given, len(raw.Rules.V) > 0)
+	g := &raw.GARP.V
+	for _, k := range []struct {
+		name string
+		given
+		asks bool
+	}{
+		{"refresh_repeat", g.RefreshRepeat.given, out.GARP.RefreshRepeat != 1 && out.GARP.Refresh > 0}, {"extra", g.Extra.given, out.GARP.Extra > 0},
+		{"lower_prio_delay", g.LowerPrioDelay.given, out.GARP.LowerPrioDelay != out.GARP.Delay},
+		{"lower_prio_repeat", g.LowerPrioRepeat.given, out.GARP.LowerPrioRepeat != out.GARP.Repeat},
+		{"na_interval", g.NAInterval.given, out.GARP.NAInterval != out.GARP.Interval},
+	} { // these change how often neighbours are told, and no more
+		if k.Set && k.asks && slices.Contains(r.d.options.Lacking, "garp") {
+			raw.GARP.scope.warnf(k.off, "%s has no effect yet", k.name)
+		}
+	}
+}
