@@ -22,8 +22,10 @@ type Kernel struct {
 	log   *slog.Logger
 	route *requester
 	diag  *requester
-	mu    sync.Mutex // guards held, and keeps reading and changing addresses together
+	mu    sync.Mutex // guards held, dress and since, and keeps reading and changing addresses together
 	held  map[Address]bool
+	dress map[Address]Attributes
+	since map[Address]time.Time // when addresses with a preferred lifetime were added
 
 	settings settings
 }
@@ -38,7 +40,8 @@ func Open(log *slog.Logger) (*Kernel, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open netlink socket for connections: %w", err), route.close())
 	}
-	return &Kernel{log: log, route: route, diag: diag, held: map[Address]bool{}}, nil
+	return &Kernel{log: log, route: route, diag: diag, held: map[Address]bool{},
+		dress: map[Address]Attributes{}, since: map[Address]time.Time{}}, nil
 }
 
 // Close closes the sockets. Addresses stay until they are deleted or their lease ends.
@@ -48,7 +51,7 @@ func (k *Kernel) Close() error { return errors.Join(k.route.close(), k.diag.clos
 // is ours, and is left as it is with [ErrForeign] if it is not. The errors belong to the addresses one by one; nil
 // means that all went well. When Add returns, the addresses answer.
 func (k *Kernel) Add(as []Address, lease time.Duration) []error {
-	errs := k.install("add", as, lease, func(p presence) (netlink.HeaderFlags, error) {
+	errs := k.install("add", as, lease, true, func(p presence) (netlink.HeaderFlags, error) {
 		switch p {
 		case present:
 			return netlink.Replace, nil
@@ -67,7 +70,7 @@ func (k *Kernel) Add(as []Address, lease time.Duration) []error {
 // The kernel tells every listener of rtnetlink about each renewal, so renew seldom: at half of the lease. And an IPv6
 // address costs the more the more of them the interface has (some 40 µs each with 100, 300 µs with 1,000).
 func (k *Kernel) Refresh(as []Address, lease time.Duration) []error {
-	return k.install("refresh", as, lease, func(p presence) (netlink.HeaderFlags, error) {
+	return k.install("refresh", as, lease, false, func(p presence) (netlink.HeaderFlags, error) {
 		switch p {
 		case present:
 			return netlink.Replace, nil
@@ -81,7 +84,7 @@ func (k *Kernel) Refresh(as []Address, lease time.Duration) []error {
 // Adopt installs addresses with a lease like [Kernel.Add], and makes those ours that somebody else put there: they get
 // our mark and the lease, and vanish with it.
 func (k *Kernel) Adopt(as []Address, lease time.Duration) []error {
-	errs := k.install("adopt", as, lease, func(presence) (netlink.HeaderFlags, error) {
+	errs := k.install("adopt", as, lease, true, func(presence) (netlink.HeaderFlags, error) {
 		return netlink.Create | netlink.Replace, nil
 	})
 	k.awaitUsable(as, errs)
@@ -97,8 +100,9 @@ const (
 	foreign
 )
 
-// install sends the train of [Kernel.Add] and its kin. decide turns what is there into flags of the request.
-func (k *Kernel) install(verb string, as []Address, lease time.Duration,
+// install sends the train of [Kernel.Add] and its kin. decide turns what is there into flags of the request; redress is
+// set where what is there may be deleted and come back with other attributes.
+func (k *Kernel) install(verb string, as []Address, lease time.Duration, redress bool,
 	decide func(presence) (netlink.HeaderFlags, error),
 ) []error {
 	if len(as) == 0 {
@@ -114,13 +118,13 @@ func (k *Kernel) install(verb string, as []Address, lease time.Duration,
 	// Somebody else may add an address between our reading and our adding: then the kernel says that it exists, and a
 	// second reading tells whose it is.
 	for try := 0; len(todo) > 0 && try < 2; try++ {
-		todo = k.attempt(as, todo, leaseSeconds(lease), decide, errs)
+		todo = k.attempt(as, todo, leaseSeconds(lease), redress, decide, errs)
 	}
 	return k.conclude(verb, as, errs)
 }
 
 // attempt installs as[i] for every i of todo and returns those that turned out to exist against what was read.
-func (k *Kernel) attempt(as []Address, todo []int, seconds uint32,
+func (k *Kernel) attempt(as []Address, todo []int, seconds uint32, redress bool,
 	decide func(presence) (netlink.HeaderFlags, error), errs []error,
 ) (again []int) {
 	there, err := k.read(as, todo)
@@ -132,6 +136,7 @@ func (k *Kernel) attempt(as []Address, todo []int, seconds uint32,
 	}
 	var msgs []netlink.Message
 	var sent []int
+	now := time.Now()
 	for _, i := range todo {
 		a := as[i]
 		if !valid(a) {
@@ -149,14 +154,23 @@ func (k *Kernel) attempt(as []Address, todo []int, seconds uint32,
 		if errs[i] = err; err != nil {
 			continue
 		}
+		at, anew := k.attributes(a, p, there.worn[a], redress)
+		if anew {
+			sent = append(sent, i)
+			msgs = append(msgs, deletion(a, there.worn[a].peer))
+			p, flags = absent, netlink.Create|netlink.Excl
+		}
 		sent = append(sent, i)
 		msgs = append(msgs, netlink.Message{
 			Header: netlink.Header{Type: rtmNewAddr, Flags: netlink.Request | flags},
-			Data:   addressMessage(a, seconds, there.routed(a)),
+			Data:   addressMessage(a, at, life{seconds, k.age(a, at, p, now)}, there.routed(a, at)),
 		})
 	}
 	failed := k.route.train(msgs)
 	for n, i := range sent {
+		if msgs[n].Header.Type == rtmDelAddr {
+			continue // where that fails, adding fails
+		}
 		if failed == nil || failed[n] == nil {
 			k.held[as[i]] = true
 			continue
@@ -189,19 +203,22 @@ func (k *Kernel) Delete(as []Address) []error {
 			continue
 		}
 		sent = append(sent, i)
-		msgs = append(msgs, netlink.Message{
-			Header: netlink.Header{Type: rtmDelAddr, Flags: netlink.Request},
-			Data:   addressMessage(a, 0, false),
-		})
+		msgs = append(msgs, deletion(a, k.dress[a].Peer))
 	}
 	failed := k.route.train(msgs)
+	var absent []int
 	for n, i := range sent {
-		if failed != nil && !gone(failed[n]) {
+		switch {
+		case failed != nil && errors.Is(failed[n], unix.EADDRNOTAVAIL) && as[i].Prefix.Addr().Is4():
+			absent = append(absent, i)
+		case failed != nil && !gone(failed[n]):
 			errs[i] = failed[n]
 			continue
 		}
 		delete(k.held, as[i])
+		delete(k.since, as[i])
 	}
+	k.deletePeers(as, absent, errs)
 	return k.conclude("delete", as, errs)
 }
 
@@ -293,7 +310,7 @@ func (k *Kernel) read(as []Address, todo []int) (*neighbourhood, error) {
 		families[0] = families[0] || as[i].Prefix.Addr().Is4()
 		families[1] = families[1] || as[i].Prefix.Addr().Is6()
 	}
-	n := &neighbourhood{map[Address]InterfaceAddr{}, map[Address]Address{}, map[Address]bool{}}
+	n := &neighbourhood{map[Address]InterfaceAddr{}, map[Address]worn{}, map[Address]Address{}, map[Address]bool{}}
 	for i, family := range []byte{familyIPv4, familyIPv6} {
 		if !families[i] {
 			continue
@@ -304,12 +321,12 @@ func (k *Kernel) read(as []Address, todo []int) (*neighbourhood, error) {
 			return nil, fmt.Errorf("read addresses: %w", err)
 		}
 		for _, m := range msgs {
-			link, found, ok, err := parseAddress(m)
+			link, found, w, ok, err := parseDressed(m)
 			if err != nil {
 				return nil, fmt.Errorf("read addresses: %w", err)
 			}
 			if ok {
-				n.note(Address{found.Prefix, link}, found, k.held)
+				n.note(Address{found.Prefix, link}, found, w, k.held)
 			}
 		}
 	}

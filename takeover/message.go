@@ -29,6 +29,8 @@ const (
 
 	ifaAddress   = 1
 	ifaLocal     = 2
+	ifaLabel     = 3
+	ifaBroadcast = 4
 	ifaCacheInfo = 6
 	ifaFlags     = 8
 	ifaProto     = 11 // Linux 5.18
@@ -36,9 +38,12 @@ const (
 	ifaFlagSecondary     = 0x01
 	ifaFlagNoDAD         = 0x02
 	ifaFlagDADFailed     = 0x08
+	ifaFlagHome          = 0x10
 	ifaFlagTentative     = 0x40
 	ifaFlagPermanent     = 0x80
+	ifaFlagManageTemp    = 0x100
 	ifaFlagNoPrefixRoute = 0x200
+	ifaFlagAutoJoin      = 0x400
 
 	iflaAddress = 1
 	iflaIfname  = 3
@@ -74,39 +79,49 @@ func leaseSeconds(lease time.Duration) uint32 {
 	return uint32(min(s, forever-1))
 }
 
-// addressMessage encodes an address to add, renew or delete. Deleting needs the address alone.
+// life is how long an address is to live: zero to delete it.
+type life struct {
+	seconds uint32
+	age     time.Duration // since it was added
+}
+
+// addressMessage encodes an address to add, renew or delete. Deleting needs the address and its peer alone.
 //
-// IPv6 addresses are added without duplicate address detection (it would cost 1.5 s, and fails while the old owner is
-// still there), and deprecated from the start: they answer, but the kernel does not choose them as the source of this
-// host's own connections, which would break when the address moves on. IPv4 knows no such preference.
+// Unless the attributes say otherwise, IPv6 addresses are added without duplicate address detection (it would cost
+// 1.5 s, and fails while the old owner is still there), and deprecated from the start: they answer, but the kernel does
+// not choose them as the source of this host's own connections, which would break when the address moves on.
 //
-// Nothing else is set. Without IFA_BROADCAST the kernel still makes the broadcast routes of an IPv4 subnet, and the
-// scope is global (IPv4) or derived from the address (IPv6): as ip(8) and keepalived do it.
-func addressMessage(a Address, seconds uint32, noPrefixRoute bool) []byte {
+// Nothing else is set by itself. Without IFA_BROADCAST the kernel still makes the broadcast routes of an IPv4 subnet,
+// and the scope is global (IPv4) or derived from the address (IPv6): as ip(8) and keepalived do it.
+func addressMessage(a Address, at Attributes, l life, noPrefixRoute bool) []byte {
 	addr := a.Prefix.Addr()
-	head := [lengthIfAddrMsg]byte{1: byte(a.Prefix.Bits())}
-	binary.NativeEndian.PutUint32(head[4:], uint32(a.Link))
-	e := netlink.NewAttributeEncoder()
-	var flags uint32
-	preferred := seconds
+	head := [lengthIfAddrMsg]byte{0: familyIPv6, 1: byte(a.Prefix.Bits())}
 	if addr.Is4() {
 		head[0] = familyIPv4
-	} else {
-		head[0] = familyIPv6
-		flags = ifaFlagNoDAD
-		preferred = 0
-		if noPrefixRoute {
-			flags |= ifaFlagNoPrefixRoute
-		}
 	}
+	binary.NativeEndian.PutUint32(head[4:], uint32(a.Link))
+	e := netlink.NewAttributeEncoder()
 	e.Bytes(ifaLocal, addr.AsSlice())
-	e.Bytes(ifaAddress, addr.AsSlice())
-	if seconds != 0 {
+	peer := addr
+	if at.Peer.IsValid() {
+		peer = at.Peer
+	}
+	e.Bytes(ifaAddress, peer.AsSlice())
+	if l.seconds != 0 {
+		if addr.Is4() {
+			head[3] = at.Scope
+			if at.Label != "" {
+				e.String(ifaLabel, at.Label)
+			}
+			if at.Broadcast.IsValid() {
+				e.Bytes(ifaBroadcast, at.Broadcast.AsSlice())
+			}
+		}
 		var info [16]byte // struct ifa_cacheinfo: preferred, valid, and two times that the kernel fills in
-		binary.NativeEndian.PutUint32(info[0:], preferred)
-		binary.NativeEndian.PutUint32(info[4:], seconds)
+		binary.NativeEndian.PutUint32(info[0:], at.Preferred.seconds(addr.Is4(), l.seconds, l.age))
+		binary.NativeEndian.PutUint32(info[4:], l.seconds)
 		e.Bytes(ifaCacheInfo, info[:])
-		e.Uint32(ifaFlags, flags)
+		e.Uint32(ifaFlags, at.flags(addr.Is6(), noPrefixRoute))
 		e.Uint8(ifaProto, Protocol)
 	}
 	attributes, err := e.Encode()
@@ -115,6 +130,25 @@ func addressMessage(a Address, seconds uint32, noPrefixRoute bool) []byte {
 		return nil
 	}
 	return append(head[:], attributes...)
+}
+
+// flags returns IFA_FLAGS of an address.
+func (at Attributes) flags(six, noPrefixRoute bool) (flags uint32) {
+	for _, f := range []struct {
+		on   bool
+		flag uint32
+	}{
+		{six && !at.DAD, ifaFlagNoDAD},
+		{six && at.Home, ifaFlagHome},
+		{six && at.ManageTemp, ifaFlagManageTemp},
+		{at.NoPrefixRoute || noPrefixRoute, ifaFlagNoPrefixRoute},
+		{at.AutoJoin, ifaFlagAutoJoin},
+	} {
+		if f.on {
+			flags |= f.flag
+		}
+	}
+	return flags
 }
 
 // routeQuestion asks for the route to an IPv6 address on its own link.
@@ -135,18 +169,24 @@ func isLocalRoute(data []byte) bool { return len(data) >= lengthRouteMsg && data
 
 // parseAddress decodes RTM_NEWADDR and RTM_DELADDR. An address of another family comes back with ok false.
 func parseAddress(data []byte) (index int, a InterfaceAddr, ok bool, err error) {
+	index, a, _, ok, err = parseDressed(data)
+	return index, a, ok, err
+}
+
+// parseDressed is parseAddress, with what else the address has.
+func parseDressed(data []byte) (index int, a InterfaceAddr, w worn, ok bool, err error) {
 	if len(data) < lengthIfAddrMsg {
-		return 0, InterfaceAddr{}, false, errShort
+		return 0, InterfaceAddr{}, worn{}, false, errShort
 	}
 	family, bits := data[0], int(data[1])
 	flags := uint32(data[2])
 	index = int(int32(binary.NativeEndian.Uint32(data[4:])))
 	if family != familyIPv4 && family != familyIPv6 {
-		return 0, InterfaceAddr{}, false, nil
+		return 0, InterfaceAddr{}, worn{}, false, nil
 	}
 	d, err := netlink.NewAttributeDecoder(data[lengthIfAddrMsg:])
 	if err != nil {
-		return 0, InterfaceAddr{}, false, err
+		return 0, InterfaceAddr{}, worn{}, false, err
 	}
 	var local, address netip.Addr
 	for d.Next() {
@@ -155,6 +195,10 @@ func parseAddress(data []byte) (index int, a InterfaceAddr, ok bool, err error) 
 			local, _ = netip.AddrFromSlice(d.Bytes()) // invalid is checked below
 		case ifaAddress:
 			address, _ = netip.AddrFromSlice(d.Bytes())
+		case ifaLabel:
+			w.label = d.String()
+		case ifaBroadcast:
+			w.broadcast, _ = netip.AddrFromSlice(d.Bytes())
 		case ifaFlags:
 			flags = d.Uint32()
 		case ifaProto:
@@ -162,20 +206,24 @@ func parseAddress(data []byte) (index int, a InterfaceAddr, ok bool, err error) 
 		}
 	}
 	if err := d.Err(); err != nil {
-		return 0, InterfaceAddr{}, false, err
+		return 0, InterfaceAddr{}, worn{}, false, err
 	}
 	if !local.IsValid() { // IPv6 has IFA_LOCAL only on point-to-point links, where IFA_ADDRESS is the peer
 		local = address
 	}
 	if !local.IsValid() || local.Is4() != (family == familyIPv4) || bits > local.BitLen() || index <= 0 {
-		return 0, InterfaceAddr{}, false, errShort
+		return 0, InterfaceAddr{}, worn{}, false, errShort
+	}
+	w.scope = data[3]
+	if address.IsValid() && address != local {
+		w.peer = address
 	}
 	a.Prefix = netip.PrefixFrom(local, bits)
 	a.Secondary = family == familyIPv4 && flags&ifaFlagSecondary != 0
 	a.Tentative = family == familyIPv6 && flags&ifaFlagTentative != 0
 	a.Duplicate = family == familyIPv6 && flags&ifaFlagDADFailed != 0
 	a.Permanent = flags&ifaFlagPermanent != 0
-	return index, a, true, nil
+	return index, a, w, true, nil
 }
 
 // parseLink decodes RTM_NEWLINK and RTM_DELLINK. Notifications of another family than AF_UNSPEC come back with ok

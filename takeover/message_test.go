@@ -32,7 +32,7 @@ func TestAddressMessageIsReadBack(t *testing.T) {
 		}
 		addr, _ := netip.AddrFromSlice(b)
 		a := Address{netip.PrefixFrom(addr, rapid.IntRange(0, addr.BitLen()).Draw(t, "bits")), rapid.IntRange(1, 1<<30).Draw(t, "link")}
-		index, got, ok, err := parseAddress(addressMessage(a, 5, true))
+		index, got, ok, err := parseAddress(addressMessage(a, Attributes{}, life{seconds: 5}, true))
 		want := InterfaceAddr{Prefix: a.Prefix, Proto: Protocol}
 		if err != nil || !ok || index != a.Link || got != want {
 			t.Fatalf("read back %+v on %d, ok %v, error %v; want %+v on %d", got, index, ok, err, want, a.Link)
@@ -89,8 +89,8 @@ func FuzzNotifications(f *testing.F) {
 		b = binary.NativeEndian.AppendUint16(b, kind)
 		return append(append(b, make([]byte, 10)...), data...)
 	}
-	f.Add(message(rtmNewAddr, addressMessage(Address{netip.MustParsePrefix("10.0.0.1/24"), 2}, 5, false)))
-	f.Add(message(rtmDelAddr, addressMessage(Address{netip.MustParsePrefix("fd00::1/64"), 2}, 0, false)))
+	f.Add(message(rtmNewAddr, addressMessage(Address{netip.MustParsePrefix("10.0.0.1/24"), 2}, Attributes{Label: "eth0:1"}, life{seconds: 5}, false)))
+	f.Add(message(rtmDelAddr, addressMessage(Address{netip.MustParsePrefix("fd00::1/64"), 2}, Attributes{}, life{}, false)))
 	f.Add(message(rtmNewLink, slices.Concat(
 		[]byte{0, 0, 1, 0, 2, 0, 0, 0, 0x41, 0, 0, 0, 0, 0, 0, 0},
 		[]byte{9, 0, iflaIfname, 0, 'e', 't', 'h', '0', 0, 0, 0, 0},

@@ -7,12 +7,14 @@ import "net/netip"
 // neighbourhood is what is on the links that a batch is about.
 type neighbourhood struct {
 	addresses map[Address]InterfaceAddr
+	worn      map[Address]worn
 	ipv6      map[Address]Address // IPv6 addresses without their length: the kernel has each once a link
 	subnets   map[Address]bool    // IPv6 subnets that an address of somebody else is in
 }
 
-func (n *neighbourhood) note(a Address, found InterfaceAddr, held map[Address]bool) {
+func (n *neighbourhood) note(a Address, found InterfaceAddr, w worn, held map[Address]bool) {
 	n.addresses[a] = found
+	n.worn[a] = w
 	if a.Prefix.Addr().Is4() {
 		return
 	}
@@ -45,8 +47,12 @@ func (n *neighbourhood) find(a Address) (InterfaceAddr, bool) {
 // exists already, and if it has a lifetime (from router advertisements or DHCPv6) the kernel would cut that down to the
 // lease: a daemon that dies would take the subnet's route with it. A host address (/128) needs no route. In all other
 // cases the subnet is there only because of the service: the route comes with the address, and ends with its lease.
-func (n *neighbourhood) routed(a Address) bool {
+// So it does to reach a peer.
+func (n *neighbourhood) routed(a Address, at Attributes) bool {
 	addr := a.Prefix.Addr()
+	if at.Peer.IsValid() {
+		return false
+	}
 	return addr.Is6() && (a.Prefix.IsSingleIP() || addr.IsLinkLocalUnicast() ||
 		n.subnets[Address{a.Prefix.Masked(), a.Link}])
 }

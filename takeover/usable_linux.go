@@ -27,7 +27,7 @@ const (
 func (k *Kernel) awaitUsable(as []Address, errs []error) {
 	var waiting []Address
 	for i, a := range as {
-		if a.Prefix.Addr().Is6() && (errs == nil || errs[i] == nil) {
+		if a.Prefix.Addr().Is6() && (errs == nil || errs[i] == nil) && !k.slow(a) {
 			waiting = append(waiting, a)
 		}
 	}
