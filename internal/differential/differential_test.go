@@ -3,6 +3,7 @@
 package differential
 
 import (
+	"os"
 	"sync"
 	"testing"
 )
@@ -13,6 +14,7 @@ func TestSameAsKeepalived(t *testing.T) {
 	var mu sync.Mutex
 	used := make([]int, len(Allowed()))
 	played, whole := 0, cases(t)
+	var all []Difference
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range whole {
 			t.Run(c.Name, func(t *testing.T) {
@@ -23,6 +25,7 @@ func TestSameAsKeepalived(t *testing.T) {
 				}
 				mu.Lock()
 				played++
+				all = append(all, rest...)
 				for i, n := range times {
 					used[i] += n
 				}
@@ -33,6 +36,11 @@ func TestSameAsKeepalived(t *testing.T) {
 			})
 		}
 	})
+	if *report != "" {
+		if err := os.WriteFile(*report, []byte(Report("keepalived", second.Name, all)), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
 	if played < len(whole) || second.Name != "regent" {
 		return
 	}

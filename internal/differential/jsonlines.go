@@ -29,8 +29,12 @@ func jsonLines(text []byte) (map[string][]string, error) {
 	return w.about, nil
 }
 
+// maxDepth is more than any dump has.
+const maxDepth = 32
+
 type jsonWriter struct {
 	d     *json.Decoder
+	depth int
 	name  string // of the instance that is read
 	about map[string][]string
 }
@@ -41,6 +45,10 @@ func (w *jsonWriter) line(path, value string) {
 
 // value reads one value; counted values are named without their value.
 func (w *jsonWriter) value(path string, counted bool) error {
+	if w.depth++; w.depth > maxDepth {
+		return fmt.Errorf("more than %d levels", maxDepth)
+	}
+	defer func() { w.depth-- }()
 	t, err := w.d.Token()
 	if err != nil {
 		return err

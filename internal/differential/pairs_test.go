@@ -47,14 +47,17 @@ func check(name string, words ...string) string {
 	return "vrrp_script " + name + " {\n script \"/run/bin/check " + name + "\"\n interval 1\n " + strings.Join(words, "\n ") + "\n}\n"
 }
 
+// alone tells whether there is one instance, so that what a host holds is not up to another one.
+func alone(text string) bool { return strings.Count(text, "vrrp_instance ") == 1 }
+
 // one is a case with one node of priority 150.
 func one(name, text string, steps ...Step) Case {
-	return Case{Name: name, Holds: true, Nodes: []Node{{Conf: conf(text, 1, 150), Programs: recorders}}, Steps: steps}
+	return Case{Name: name, Holds: alone(text), Nodes: []Node{{Conf: conf(text, 1, 150), Programs: recorders}}, Steps: steps}
 }
 
 // two is a case with two nodes, of priority 150 and 100.
 func two(name, text string, steps ...Step) Case {
-	return Case{Name: name, Holds: true, Nodes: []Node{
+	return Case{Name: name, Holds: alone(text), Nodes: []Node{
 		{Conf: conf(text, 1, 150), Programs: recorders},
 		{Conf: conf(text, 2, 100), Programs: recorders},
 	}, Steps: steps}

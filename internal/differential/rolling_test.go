@@ -18,11 +18,11 @@ import (
 
 // site is a pair with a third host that asks the address of the pair.
 type site struct {
-	t       *testing.T
-	ctx     context.Context
-	lab     *netlab.Lab
-	a, b, c *netlab.Node
-	hosts   map[string]*Host
+	t     *testing.T
+	ctx   context.Context
+	lab   *netlab.Lab
+	c     *netlab.Node
+	hosts map[string]*Host
 }
 
 // pairAddress is the address of [router]'s instance.
