@@ -19,6 +19,9 @@
 // When Add returns, the addresses answer: it waits for the kernel to complete those of IPv6, which it does behind the
 // back of the request. Announcing earlier would call clients to a closed door, and they knock again a second later.
 //
+// [ParseAddress] reads an address with its options as ip(8) writes them (label, scope, peer and so on), and [Kernel.Dress]
+// tells the kernel's side of them.
+//
 // Add never touches an address that somebody else put there: it reports [ErrForeign]. Refresh never brings back an
 // address that is gone: it reports [ErrGone]. A process that slept must not become an owner again by renewing a lease.
 //
