@@ -2,7 +2,10 @@
 
 package keepalived
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Class says how often a keyword is met.
 type Class byte
@@ -54,6 +57,9 @@ type Keyword struct {
 	Support Support
 	Note    string
 	Example string // a line or block that is good
+	// Later: the language has it, and it is converted, but the daemon cannot do it in this version: a file that asks for it is
+	// refused when it is run or checked.
+	Later bool
 
 	needs int  // arguments
 	limit int  // arguments that are read, -1 for any number
@@ -68,9 +74,21 @@ func Keywords() []Keyword {
 	table := newParser(&log{}, Options{}).keywords()
 	for i := range table {
 		table[i].do = nil
+		table[i].Later = table[i].Support == Supported && (slices.Contains(later, table[i].Name) || slices.Contains(laterBlocks, table[i].Block))
 	}
 	return table
 }
+
+// later are keywords that the daemon cannot do in this version, laterBlocks blocks of such.
+var (
+	later = []string{
+		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix", "no_accept", "strict_mode", "vrrp_strict",
+		"virtual_routes", "virtual_rules", "static_ipaddress", "static_routes", "static_rules", "auth_hmac", "bfd_instance", "track_bfd",
+		"mcast_dst_ip", "vrrp_mcast_group4", "vrrp_mcast_group6", "unicast_ttl", "old_unicast_checksum",
+		"nftables", "nftables_priority", "nftables_counters", "nftables_ifindex",
+	}
+	laterBlocks = []string{"auth_hmac", "bfd_instance"}
+)
 
 // action is what the parser does for a keyword.
 type action struct {

@@ -48,6 +48,7 @@ up to 2.4.3 is in it; those of the load balancer stay with ` + "`keepalived -C`"
 `)
 	for _, v := range []struct{ name, meaning string }{
 		{"supported", "done as keepalived does it"},
+		{"not yet", "read and converted; this version refuses to run a file that asks for it, rather than leave it out"},
 		{"not needed", "read and passed over in silence; the reason is given"},
 		{"has no effect", "read, and each use is named: somebody may miss it"},
 		{"refused", "an error: to go on without would change who has an address"},
@@ -89,6 +90,8 @@ func verdict(k Keyword) string {
 	switch {
 	case k.Note == balancer:
 		return "load balancer"
+	case k.Later:
+		return "not yet"
 	case k.Support == Accepted:
 		return "not needed"
 	case k.Support == Warned:

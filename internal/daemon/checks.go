@@ -182,6 +182,9 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 		}
 		p := d.joined(one)
 		was, had := d.preferences[name]
+		if had && !p.takes {
+			p.priority = was.priority // what was in force last is what programs are told
+		}
 		if had && was == p {
 			continue
 		}
