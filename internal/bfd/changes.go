@@ -13,6 +13,9 @@ type Change struct {
 	Up         bool
 	Diagnostic Diagnostic // why it is down; none if it is up
 	Since      time.Time
+	// Administrative tells that the neighbour took the session down on purpose (AdminDown), which is no failure of the path (RFC
+	// 5882 §3.2): a tracker stays as it is, as keepalived's does.
+	Administrative bool
 }
 
 // queue takes changes without ever waiting, and hands them on in their order. Of a session at most two changes wait: who reads
