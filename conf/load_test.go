@@ -212,7 +212,7 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 	text := func(line, key string) string {
 		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
 	}
-	all := []string{"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "excluded_addresses", "routes", "rules", "garp", "address options",
+	all := []string{"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
 		"static_addresses", "static_routes", "static_rules", "bfd"}
 	for name, c := range map[string]struct{ text, want string }{
 		"vmac":               {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
@@ -227,8 +227,8 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 		"excluded":           {text("", "excluded_addresses = [\"10.0.1.1/24\"]"), "excluded_addresses: this version"},
 		"routes":             {text("", "routes = [\"default via 10.0.0.9\"]"), "routes: this version"},
 		"rules":              {text("", "rules = [\"from all\"]"), "rules: this version"},
-		"options":            {text(" dev eth1 label eth1:1", ""), "address options: this version"},
-		"a device":           {text(" dev eth1", ""), ""},
+		"options":            {text(" use_vmac", ""), "use_vmac: this version"},
+		"a device":           {text(" dev eth1 label eth1:1", ""), ""},
 		"announcements":      {text("", "garp = { extra = \"60s\" }"), "warning: service \"a\": garp: extra has no effect yet"},
 		"bfd":                {text("", "[[service.check]]\nbfd = \"10.0.0.2\""), "bfd: this version"},
 		"static":             {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},

@@ -20,22 +20,8 @@ func addressLine(s scope, v scalar[string]) (p netip.Prefix, options string, ok 
 	if options == "" {
 		return p, "", true
 	}
-	lacking(s, "address options", v.given, !common(p, strings.Fields(options)))
+	lacking(s, "use_vmac", v.given, slices.Contains(strings.Fields(options), "use_vmac"))
 	return p, options, judge(s, "address", s.d.options.Address, scalar[string]{v.given, text + " " + options})
-}
-
-// common reports whether all that is asked of an address is an interface, and of an IPv6 one that it is no source, which it never is.
-func common(p netip.Prefix, words []string) bool {
-	for len(words) >= 2 {
-		switch {
-		case words[0] == "dev":
-		case words[0] == "preferred_lft" && words[1] == "0" && p.Addr().Is6():
-		default:
-			return false
-		}
-		words = words[2:]
-	}
-	return len(words) == 0
 }
 
 // judge lets a hook of the options have its say on a line.

@@ -231,6 +231,13 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router
 		for a := range r.held {
 			if gone[a] {
 				delete(r.held, a)
+				if r.loose[a] {
+					if r.gone == nil {
+						r.gone = map[takeover.Address]bool{}
+					}
+					r.gone[a] = true
+					continue
+				}
 				lost[r] = append(lost[r], a.Prefix)
 			}
 		}

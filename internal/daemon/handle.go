@@ -61,7 +61,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 // entered notes a transition and returns how it is recorded.
 func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 	if a.To == vrrp.Active {
-		r.releasing = false
+		r.releasing, r.gone = false, nil
 	}
 	r.state, r.since, r.reason, r.peer = a.To, time.Now(), a.Reason.String(), a.Peer
 	if a.To == vrrp.Initialize && d.blocked[r.id] != "" {

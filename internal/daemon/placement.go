@@ -5,53 +5,53 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
 )
 
-// line is an address that moves with a router and has a place of its own: another interface, or none in the adverts.
+// line is an address that has something of its own: another interface, no place in the adverts, or attributes.
 type line struct {
 	prefix   netip.Prefix
 	device   string // "": the service's interface
 	excluded bool   // from the adverts
+	dress    takeover.Attributes
 }
 
 // linesOf are the lines of a service's router; those that are excluded from adverts belong to the first.
 func linesOf(s *conf.Service, prefixes []netip.Prefix, first bool) []line {
 	var out []line
 	for _, p := range prefixes {
-		if dev := deviceOf(s.AddressOptions[p.Addr()]); dev != "" {
-			out = append(out, line{p, dev, false})
+		if options := s.AddressOptions[p.Addr()]; options != "" {
+			out = append(out, lineOf(p, options, false))
 		}
 	}
 	if first {
 		for _, e := range s.Excluded {
-			out = append(out, line{e.Prefix, deviceOf(e.Options), true})
+			out = append(out, lineOf(e.Prefix, e.Options, true))
 		}
 	}
 	return out
 }
 
-// deviceOf is the interface that iproute2's words name.
-func deviceOf(options string) string {
-	words := strings.Fields(options)
-	for i := 0; i+1 < len(words); i++ {
-		if words[i] == "dev" {
-			return words[i+1]
-		}
+// lineOf reads what was judged when the file was read.
+func lineOf(p netip.Prefix, options string, excluded bool) line {
+	spec, err := takeover.ParseAddress(p.String()+" "+options, "")
+	if err != nil {
+		return line{prefix: p, excluded: excluded}
 	}
-	return ""
+	return line{p, spec.Device, excluded, spec.Attributes}
 }
 
 // place finds the interfaces of a router's lines, or says why one cannot be used.
 func (d *Daemon) place(r *router, home int) error {
 	if len(r.lines) == 0 {
-		r.elsewhere, r.beside = nil, nil
+		r.elsewhere, r.beside, r.loose = nil, nil, nil
 		return nil
 	}
+	dress := map[takeover.Address]takeover.Attributes{}
+	loose := map[takeover.Address]bool{}
 	elsewhere := map[netip.Addr]int{}
 	var beside []takeover.Address
 	for _, l := range r.lines {
@@ -66,13 +66,19 @@ func (d *Daemon) place(r *router, home int) error {
 			}
 			at = link.Index
 		}
+		a := takeover.Address{Prefix: l.prefix, Link: at}
+		dress[a] = l.dress
+		if l.dress.NoTrack {
+			loose[a] = true
+		}
 		if l.excluded {
-			beside = append(beside, takeover.Address{Prefix: l.prefix, Link: at})
+			beside = append(beside, a)
 		} else {
 			elsewhere[l.prefix.Addr()] = at
 		}
 	}
-	r.elsewhere, r.beside = elsewhere, beside
+	d.kernel.Dress(dress)
+	r.elsewhere, r.beside, r.loose = elsewhere, beside, loose
 	return nil
 }
 

@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"slices"
+
 	"github.com/regent-ha/regent/takeover"
 	"github.com/regent-ha/regent/vrrp"
 )
@@ -33,7 +35,11 @@ func (r *router) wants() []takeover.Address {
 		}
 		out = append(out, takeover.Address{Prefix: p, Link: link})
 	}
-	return append(out, r.beside...)
+	out = append(out, r.beside...)
+	if len(r.gone) > 0 {
+		out = slices.DeleteFunc(out, func(a takeover.Address) bool { return r.gone[a] })
+	}
+	return out
 }
 
 // reconcile compares what routers want with what they hold, for those that were touched. An address that one router

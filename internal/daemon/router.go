@@ -20,8 +20,10 @@ type router struct {
 	hardware takeover.MAC // link-layer address of the interface
 	forwards bool         // IPv6: the host forwards on it
 
-	elsewhere map[netip.Addr]int // interfaces of addresses that are not on link
-	beside    []takeover.Address // that are not in the adverts
+	elsewhere map[netip.Addr]int        // interfaces of addresses that are not on link
+	beside    []takeover.Address        // that are not in the adverts
+	loose     map[takeover.Address]bool // that may be deleted by others
+	gone      map[takeover.Address]bool // of these, those that were, since the router is Active
 
 	state  vrrp.State
 	since  time.Time // of the state, wall clock: for people

@@ -49,10 +49,10 @@ func addressLine(a keepalived.Address, own bool) string {
 	b.flag("noprefixroute", a.NoPrefix)
 	b.flag("autojoin", a.AutoJoin)
 	b.flag("-nodad", a.DAD)
-	switch single := a.Prefix.Addr().Is6() && a.Prefix.IsSingleIP(); {
+	switch {
 	case a.Preferred != keepalived.Forever:
 		b.pair("preferred_lft", a.Preferred, true)
-	case single: // where keepalived's default is 0
+	case a.Prefix.Addr().Is6(): // which Regent does not prefer, as a rule
 		b.pair("preferred_lft", "forever", true)
 	}
 	b.flag("no_track", a.NoTrack)
