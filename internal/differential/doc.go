@@ -32,4 +32,13 @@
 //
 // Both programs play in separate networks at the same time. Calls of one program are compared in their order for each
 // instance; calls of several programs are not ordered, since keepalived itself starts them side by side.
+//
+// # Running
+//
+//	go test ./internal/differential -run 'Same/cases/failover'                          Regent
+//	go test ./internal/differential -run Same -args -subject=keepalived                 the harness itself: no differences
+//	go test ./internal/differential -run Same -args -report=/tmp/differences.txt        all in one file
+//	go test ./internal/differential -run Same -artifacts -outputdir DIR                 logs and captures of what failed
+//
+// REGENT_BINARY names a program that is built already. Where two runs of keepalived differ, a case says so in Chance.
 package differential

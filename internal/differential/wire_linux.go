@@ -54,7 +54,8 @@ func sights(ctx context.Context, path string) ([]sight, error) {
 			s.text = named(r, "eth.src", "eth.dst", "ip.dst", "ip.ttl", "ipv6.dst", "ipv6.hlim", "vrrp.version", "vrrp.prio",
 				"vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr", "vrrp.ipv6_addr", "vrrp.auth_type", "vrrp.auth_string", "vrrp.checksum.status", "ah.spi")
 		case r["arp.opcode"] != "":
-			if r["arp.src.proto_ipv4"] != r["arp.dst.proto_ipv4"] {
+			// A kernel that holds the address answers an announcement of it, to the announcer alone.
+			if r["arp.src.proto_ipv4"] != r["arp.dst.proto_ipv4"] || r["eth.dst"] != "ff:ff:ff:ff:ff:ff" {
 				continue
 			}
 			s.announce, s.about = true, "announcements"
