@@ -318,7 +318,7 @@ type Programs struct {
 	Any                         []string // gets four more arguments: INSTANCE, the service's name, the state, the priority
 	User                        string   // "": Notify.User
 
-	Deleted         []string          // the service was taken out of the file; nil: Fault
+	Deleted         []string          // the service was taken out of the file
 	LowerPriority   []string          // an Active heard an advert of lower priority
 	PriorityChanges bool              // see Notify.PriorityChanges
 	Users           map[string]string // by key of the program; of those that User does not run

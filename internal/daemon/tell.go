@@ -82,7 +82,7 @@ func (d *Daemon) speaksFor(r *router) bool {
 
 // inform tells programs of a service's state.
 func (d *Daemon) inform(r *router, state notify.State) {
-	m, name := d.messenger, r.service.Name
+	m, name, removed := d.messenger, r.service.Name, false
 	if !d.speaksFor(r) {
 		return
 	}
@@ -91,12 +91,19 @@ func (d *Daemon) inform(r *router, state notify.State) {
 			state = notify.Deleted
 		}
 		defer delete(m.told, name)
+		removed = state == notify.Fault
 	}
 	if m.told[name] == state {
 		return
 	}
 	m.told[name] = state
-	d.spread(r.service.Notify, r.service.Mail, notify.Change{Kind: notify.Instance, Name: name, State: state, Priority: int(r.vrrp.Priority)})
+	programs := r.service.Notify
+	if removed && programs != nil { // keepalived runs no program for the state then
+		rest := *programs
+		rest.Fault = nil
+		programs = &rest
+	}
+	d.spread(programs, r.service.Mail, notify.Change{Kind: notify.Instance, Name: name, State: state, Priority: int(r.vrrp.Priority)})
 	m.heard[name] = int(r.vrrp.Priority)
 	d.informGroup(name)
 }
