@@ -111,9 +111,9 @@ func Give(services []Service, why Cause) []Step {
 		{EndServing, func(s Service) bool { return serving(s) && early(s) }, true},
 		{Refuse, func(s Service) bool { return open(s) && early(s) }, true},
 		{DestroySockets, early, true},
+		{StopAnnouncing, all, true}, // from here on the neighbours are the heir's to tell
 		{SendRelease, all, false},
 		{AwaitHeir, all, false},
-		{StopAnnouncing, all, true},
 		{EndServing, func(s Service) bool { return serving(s) && late(s) }, true},
 		{Refuse, func(s Service) bool { return open(s) && late(s) }, true},
 		{DestroySockets, late, true},

@@ -38,9 +38,9 @@ func TestOrderOfSteps(t *testing.T) {
 			end serving: serving [10.0.0.2]
 			refuse: plain [10.0.0.4]
 			destroy sockets: refusing serving plain [10.0.0.1 10.0.0.2 10.0.0.4]
+			stop announcing: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]
 			send release: refusing serving stateless plain
 			await heir: refusing serving stateless plain
-			stop announcing: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]
 			end serving: stateless [10.0.0.3]
 			destroy sockets: stateless [10.0.0.3]
 			delete addresses: refusing serving stateless plain [10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]
@@ -58,9 +58,9 @@ func TestOrderOfSteps(t *testing.T) {
 			delete addresses: refusing [10.0.0.1]`},
 		{"retired from the configuration", Give([]Service{refusing}, Retired), `
 			destroy sockets: refusing [10.0.0.1]
+			stop announcing: refusing [10.0.0.1]
 			send release: refusing
 			await heir: refusing
-			stop announcing: refusing [10.0.0.1]
 			delete addresses: refusing [10.0.0.1]
 			end refusing: refusing [10.0.0.1]`},
 	} {
