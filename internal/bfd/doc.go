@@ -27,13 +27,10 @@
 //
 // # States
 //
-//	         hears Down             hears Init, Up
-//	 +------------------> Init ---------------------+
-//	 |                     |                        v
-//	Down <-----------------+  (silence)             Up
-//	 |  ^                                           ^ |
-//	 |  +--- silence, hears Down or AdminDown ------|-+
-//	 +------------------- hears Init ---------------+
+//	          hears Down   hears Init   hears Up   hears AdminDown   silence
+//	Down      Init         Up           –          –                 –
+//	Init      –            Up           Up         Down              Down
+//	Up        Down         –            –          Down              Down
 //
 // A session that is not up sends once in IdleTX, at least a second. One that
 // comes up goes over to MinTX at once and tells so with a poll sequence. It is
@@ -54,5 +51,13 @@
 //
 // Over one hop packets leave with TTL 255 and arrive with it, or are discarded:
 // no one farther away can forge them (RFC 5881 §5). [Config].TTL and
-// [Config].MaxHops loosen that as keepalived's do.
+// [Config].MaxHops loosen that as keepalived's do. keepalived itself sends IPv6
+// with hop limit 64 unless told otherwise, against the RFC: to hear it takes a
+// TTL of 64 here, or hoplimit 255 there.
+//
+// # A neighbour that ends
+//
+// Sessions end by AdminDown. Its neighbour is then down, but its path has not
+// failed (RFC 5882 §3.2): such a [Change] is marked Administrative, and a tracker
+// that does as keepalived's does leaves it at that.
 package bfd

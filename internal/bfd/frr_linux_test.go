@@ -85,7 +85,7 @@ func (f *frr) peer() peer {
 // FRR's bfdd is held to be right by many routers: it and the speaker come up, agree on times, see a cut, and tell of their end.
 func TestFRRAndTheSpeakerWatchEachOther(t *testing.T) {
 	t.Parallel()
-	const times = "  detect-multiplier 3\n  receive-interval 100\n  transmit-interval 100\n"
+	const times = "  detect-multiplier 5\n  receive-interval 150\n  transmit-interval 150\n"
 	for _, c := range []struct {
 		name   string
 		config string
@@ -115,7 +115,7 @@ func TestFRRAndTheSpeakerWatchEachOther(t *testing.T) {
 			s.goes(true, NoDiagnostic)
 			eventually(t, "both agree on the times", func() bool {
 				st, p := s.session(), f.peer()
-				return st.Interval == pace && st.DetectionTime == detect && p.Status == "up" && p.RemoteTransmit == 100 && p.RemoteReceive == 100 && p.RemoteMultiplier == 3
+				return st.Interval == pace && st.DetectionTime == detect && p.Status == "up" && p.RemoteTransmit == 150 && p.RemoteReceive == 150 && p.RemoteMultiplier == 5
 			})
 			must(t, a.Cut())
 			begin := time.Now()
@@ -129,10 +129,10 @@ func TestFRRAndTheSpeakerWatchEachOther(t *testing.T) {
 			must(t, a.Heal())
 			s.goes(true, NoDiagnostic)
 			s.watch(Config{Neighbor: s.session().Config.Neighbor, Source: s.session().Config.Source, Multihop: s.session().Config.Multihop,
-				MinTX: 200 * ms, MinRX: 150 * ms, Multiplier: 5})
+				MinTX: 300 * ms, MinRX: 250 * ms, Multiplier: 6})
 			eventually(t, "both agree on other times", func() bool {
 				st, p := s.session(), f.peer()
-				return st.Interval == 200*ms && st.DetectionTime == 450*ms && p.RemoteTransmit == 200 && p.RemoteReceive == 150 && p.RemoteMultiplier == 5
+				return st.Interval == 300*ms && st.DetectionTime == 1250*ms && p.RemoteTransmit == 300 && p.RemoteReceive == 250 && p.RemoteMultiplier == 6
 			})
 			if st := s.session(); st.Downs != 1 {
 				t.Errorf("went down %d times", st.Downs)

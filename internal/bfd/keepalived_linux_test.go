@@ -59,7 +59,7 @@ func count(t *testing.T, cmd *netlab.Cmd, text string) int {
 func TestKeepalivedAndTheSpeakerWatchEachOther(t *testing.T) {
 	t.Parallel()
 	netlab.Require(t, "keepalived")
-	const times = "  min_rx 100\n  min_tx 100\n  idle_tx 1000\n  multiplier 3\n"
+	const times = "  min_rx 150\n  min_tx 150\n  idle_tx 1000\n  multiplier 5\n"
 	for _, c := range []struct {
 		name    string
 		session string // keepalived's

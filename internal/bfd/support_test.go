@@ -3,6 +3,8 @@
 package bfd
 
 import (
+	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"testing"
@@ -11,7 +13,21 @@ import (
 	"github.com/regent-ha/regent/internal/netlab"
 )
 
-func TestMain(m *testing.M) { os.Exit(netlab.Main(m)) }
+// labs is how many networks live at once. They mostly wait, so their number has nothing to do with processors.
+const labs = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", labs); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+	}
+	os.Exit(netlab.Main(m))
+}
 
 // must ends the test on an error.
 func must(t testing.TB, err error) {
