@@ -147,6 +147,27 @@ func (t Type) table() uint32 {
 	return TableMain
 }
 
+// scope is the scope of the route, where none is said as ip(8) has it.
+func (r *Route) scope() uint8 {
+	switch {
+	case r.Scope.Set:
+		return r.Scope.V
+	case r.IPv6:
+		return 0
+	}
+	switch r.Type {
+	case Local, NAT:
+		return 254
+	case Broadcast, Multicast, Anycast:
+		return 253
+	case Unicast:
+		if !r.Via.IsValid() && len(r.Hops) == 0 {
+			return 253
+		}
+	}
+	return 0
+}
+
 // String returns canonical text.
 func (r Route) String() string {
 	var l line
