@@ -146,12 +146,15 @@ func (m *machine) reannounce(now Time, out []Action) []Action {
 }
 
 // yield steps back before a better Active. A last advert tells that one that there was a second Active: after a healed
-// split it may never have heard us, and hosts that believe us need its announcement again.
+// split it may never have heard us, and hosts that believe us need its announcement again. Not if it advertises more seldom
+// than we do: Backups would go by our interval once more, and take its next advert for missing.
 func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []Action) []Action {
-	out = m.send(m.priority, out)
-	for _, f := range m.followers {
-		if f.state == Active {
-			out = f.send(f.priority, out)
+	if a.Interval <= m.cfg.Interval {
+		out = m.send(m.priority, out)
+		for _, f := range m.followers {
+			if f.state == Active {
+				out = f.send(f.priority, out)
+			}
 		}
 	}
 	m.peer, m.peerPrio = src, a.Priority

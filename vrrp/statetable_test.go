@@ -3,6 +3,7 @@
 package vrrp
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -277,7 +278,11 @@ func TestStateTable(t *testing.T) {
 						})
 						g.place(cell.in)
 						before := g.r.Deadline()
-						g.does(e.do(g), cell.deeds)
+						want := cell.deeds
+						if cell.in == "Active" && cell.next == Backup && d.peers > d.own {
+							want = strings.TrimPrefix(want, "advert 100; ") // Backups would go by the shorter interval again
+						}
+						g.does(e.do(g), want)
 						g.is(cell.next)
 						if got, want := g.status().Releasing, cell.next == Initialize && g.r.Deadline() != Never; got != want {
 							t.Errorf("releasing is %t, want %t", got, want)

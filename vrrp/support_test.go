@@ -30,7 +30,7 @@ var (
 	ipv4v3 = dialect{"version 3 over IPv4", 3, IPv4, ip("10.0.0.100"), ip("10.0.0.9"), ip("10.0.0.200"), []netip.Addr{ip("10.0.1.51")},
 		2 * time.Second, 3 * time.Second}
 	ipv6v3 = dialect{"version 3 over IPv6", 3, IPv6, ip("fe80::64"), ip("fe80::9"), ip("fe80::c8"), []netip.Addr{ip("fe80::1:51"), ip("fd00::51")},
-		2 * time.Second, 3 * time.Second}
+		2 * time.Second, time.Second}
 	dialects = []dialect{ipv4v2, ipv4v3, ipv6v3}
 )
 

@@ -86,3 +86,15 @@ func TestSchedules(t *testing.T) {
 	t.Logf("%d schedules: %s of simulated time, %d quiet stretches, %d elections, %d late wake-ups, %v", end-first, total.Lasted,
 		total.Stretches, total.Elections, total.LateWakeups, total.Done)
 }
+
+// Schedules that found a defect.
+func TestSchedulesThatFailedOnce(t *testing.T) {
+	t.Parallel()
+	for seed, was := range map[uint64]string{
+		219999: "the last advert of a fast Active made Backups go by its interval, and take over from a slow one",
+	} {
+		if r := vrrpsim.Play(seed, vrrpsim.Options{}); r.Failure != nil {
+			t.Errorf("%s: %v", was, r.Failure)
+		}
+	}
+}
