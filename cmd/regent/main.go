@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 )
@@ -63,8 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "regent",
-		Short: "keeps a service's IP address answering",
+		Use:     "regent",
+		Short:   "keeps a service's IP address answering",
+		Version: fmt.Sprintf("%s (%s %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		Long: `Regent keeps a service's IP address answering. When the node that owns the address is gone, another node
 inherits the address at once and answers every message with an error, so that clients move to their next
 address, or performs the service where policy lets it.
@@ -73,6 +75,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.AddCommand(convertCommand(), shadowCommand(), doctorCommand(), manualCommand())
 	root.AddCommand(runCommand(), checkCommand(), statusCommand(), explainCommand(), drainCommand(), undrainCommand(),
 		takeoverCommand(), failbackCommand(), eventsCommand(), probeCommand(), keepalivedCommand(), demoCommand(), versionCommand(), demoServiceCommand())

@@ -24,7 +24,7 @@ func versionCommand() *cobra.Command {
 				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]string{
 					"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "regent %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "regent %s\n", c.Root().Version)
 			return err
 		},
 	}

@@ -10,14 +10,17 @@ import (
 	"time"
 )
 
-// keepalivedConf is the router in the words of keepalived.conf.
-func keepalivedConf(routers ...Router) string {
+// keepalivedConf is the router in the words of keepalived.conf, with further lines of global_defs.
+func keepalivedConf(global []string, routers ...Router) string {
 	var b strings.Builder
 	line := func(indent int, format string, args ...any) {
 		fmt.Fprintf(&b, strings.Repeat("    ", indent)+format+"\n", args...)
 	}
 	line(0, "global_defs {")
 	line(1, "dynamic_interfaces")
+	for _, l := range global {
+		line(1, "%s", l)
+	}
 	line(0, "}")
 	for i, r := range routers {
 		line(0, "vrrp_instance peer%d {", i+1)
@@ -49,6 +52,13 @@ func keepalivedConf(routers ...Router) string {
 			line(2, "%s", a)
 		}
 		line(1, "}")
+		if len(r.Excluded) > 0 {
+			line(1, "virtual_ipaddress_excluded {")
+			for _, a := range r.Excluded {
+				line(2, "%s", a)
+			}
+			line(1, "}")
+		}
 		line(0, "}")
 	}
 	return b.String()
@@ -99,6 +109,9 @@ func regentConf(node string, realtime bool, routers ...Router) string {
 		line("interface = %q", r.Interface)
 		line("virtual_router_id = %d", r.VRID)
 		line("addresses = [%s]", quoted(r.Addresses))
+		if len(r.Excluded) > 0 {
+			line("excluded_addresses = [%s]", quoted(r.Excluded))
+		}
 		if r.IPv6() {
 			line("link_local = \"none\"") // the list is the peer's, as it is
 		}

@@ -194,7 +194,7 @@ authentication = { type = "PASS", password = "secret12" }
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.keepalived, keepalivedConf(tt.router)); diff != "" {
+			if diff := cmp.Diff(tt.keepalived, keepalivedConf(nil, tt.router)); diff != "" {
 				t.Errorf("keepalived.conf (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.frr, frrConf(tt.router)); tt.frr != "" && diff != "" {

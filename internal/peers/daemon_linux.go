@@ -113,6 +113,21 @@ func signal(cmd *netlab.Cmd, s unix.Signal) error {
 	return nil
 }
 
+// signalChild sends a signal to the first process that a daemon's main process made.
+func signalChild(cmd *netlab.Cmd, s unix.Signal) error {
+	if !running(cmd) {
+		return errors.New("daemon does not run")
+	}
+	workers := children(cmd.Pid())
+	if len(workers) == 0 {
+		return fmt.Errorf("%s has no worker process", cmd.Args[0])
+	}
+	if err := unix.Kill(workers[0], s); err != nil {
+		return fmt.Errorf("signal %v to worker %d: %w", s, workers[0], err)
+	}
+	return nil
+}
+
 // stop ends a daemon's main process, unless it has ended already, and waits.
 func stop(cmd *netlab.Cmd) error {
 	if !running(cmd) {
@@ -134,8 +149,8 @@ func running(cmd *netlab.Cmd) bool {
 	}
 }
 
-// await polls until the condition holds.
-func await(ctx context.Context, limit time.Duration, what string, condition func() bool) error {
+// Await polls until the condition holds.
+func Await(ctx context.Context, limit time.Duration, what string, condition func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)

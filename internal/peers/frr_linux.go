@@ -73,7 +73,7 @@ func (f *FRR) Start(ctx context.Context, node *netlab.Node, routers ...Router) e
 			return err
 		}
 		ready := func() bool { _, err := os.Stat(api); return err == nil }
-		if err := await(ctx, 10*time.Second, "frr: zebra's socket", ready); err != nil {
+		if err := Await(ctx, 10*time.Second, "frr: zebra's socket", ready); err != nil {
 			return err
 		}
 	}

@@ -236,7 +236,7 @@ func (s *inheritance) lose(f fault) figures {
 	t := s.t
 	t.Helper()
 	calm := s.routerA.DownInterval(s.routerA.Interval) + startup
-	must(t, await(s.ctx(), calm+10*time.Second, "the owner is the only holder", func() bool {
+	must(t, Await(s.ctx(), calm+10*time.Second, "the owner is the only holder", func() bool {
 		return s.owner.Holds(s.vip) && !s.heir.Holds(s.vip)
 	}))
 	ctx, cancel := context.WithCancel(s.ctx())
@@ -254,12 +254,12 @@ func (s *inheritance) lose(f fault) figures {
 	must(t, f.hit(s))
 	heirMAC, ownerMAC := s.heir.Port("eth0").MAC().String(), s.owner.Port("eth0").MAC().String()
 	limit := s.routerB.DownInterval(s.routerA.Interval) + 5*time.Second
-	must(t, await(ctx, limit, "the heir answers the client", func() bool {
+	must(t, Await(ctx, limit, "the heir answers the client", func() bool {
 		_, ok := FirstBy(Probes(lately(wire.Frames()), s.client3(), s.vip), heirMAC, out.fault)
 		return ok
 	}))
 	if f.name != "cut" { // cut off, it keeps the address: it cannot know
-		must(t, await(ctx, 2*leases, "the owner's kernel has given the address up", func() bool { return !s.owner.Holds(s.vip) }))
+		must(t, Await(ctx, 2*leases, "the owner's kernel has given the address up", func() bool { return !s.owner.Holds(s.vip) }))
 		out.gone = time.Since(out.fault)
 	}
 	wait(s.ctx(), 200*time.Millisecond)

@@ -4,8 +4,6 @@ package peers
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -57,16 +55,7 @@ func (r *Regent) Term() error { return signal(r.cmd, unix.SIGTERM) }
 func (r *Regent) Kill9() error { return killFamily(r.cmd) }
 
 // SignalWorker sends a signal to the worker alone, which the supervisor outlives.
-func (r *Regent) SignalWorker(s unix.Signal) error {
-	workers := children(r.cmd.Pid())
-	if len(workers) == 0 {
-		return errors.New("regent has no worker process")
-	}
-	if err := unix.Kill(workers[0], s); err != nil {
-		return fmt.Errorf("signal %v to worker %d: %w", s, workers[0], err)
-	}
-	return nil
-}
+func (r *Regent) SignalWorker(s unix.Signal) error { return signalChild(r.cmd, s) }
 
 // Pids implements [Daemon]: supervisor, worker and what they started.
 func (r *Regent) Pids() []int { return family(r.cmd) }

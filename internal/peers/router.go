@@ -18,6 +18,8 @@ type Router struct {
 	Refuse    bool // Regent refuses on the addresses; other daemons have no such thing
 	// Addresses are the virtual addresses in the order they are advertised. An IPv6 list begins with a link-local one.
 	Addresses []netip.Prefix
+	// Excluded are virtual addresses that are not advertised.
+	Excluded []netip.Prefix
 	// Password is the simple text authentication of version 2, empty for none.
 	Password string
 	// Source is the address that adverts come from: the interface's own one, or for FRR over IPv6 the one that its

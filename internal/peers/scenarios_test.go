@@ -211,14 +211,14 @@ func killHigh(s *segment) {
 	if _, ours := s.daemons[high].(*Regent); ours {
 		// Its addresses are leases.
 		left := func() bool { return s.watcher.Last().Left[high] == 0 }
-		s.await(leases, "regent's addresses leave the kernel after all its processes were killed", left)
+		s.Await(leases, "regent's addresses leave the kernel after all its processes were killed", left)
 	}
 }
 
 // heal joins the halves again, when both are Active. The first advert of the high node decides.
 func heal(s *segment) {
 	held := len(s.run.Addresses)
-	s.await(s.down(high)+startup, "the node that is cut off becomes Active", func() bool {
+	s.Await(s.down(high)+startup, "the node that is cut off becomes Active", func() bool {
 		return s.watcher.Last().Held[high] == held
 	})
 	longest := max(s.routers[high].Interval, s.routers[low].Interval)

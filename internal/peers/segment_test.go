@@ -207,7 +207,7 @@ func (s *segment) expect(st Stretch, event func()) {
 	event()
 	settled := func() bool { return s.run.wrongHolders(st, s.watcher.Last()) == "" && s.lastAdvert() == st.Active }
 	// An error is the judge's to name.
-	_ = await(s.ctx, time.Until(st.From.Add(st.Window))+slack, "settle", settled)
+	_ = Await(s.ctx, time.Until(st.From.Add(st.Window))+slack, "settle", settled)
 	s.pause(st.Hold + 100*time.Millisecond)
 	s.run.Stretches = append(s.run.Stretches, st)
 }
@@ -225,9 +225,9 @@ func (s *segment) lastAdvert() string {
 }
 
 // await waits for what has to be before the story goes on.
-func (s *segment) await(limit time.Duration, what string, condition func() bool) {
+func (s *segment) Await(limit time.Duration, what string, condition func() bool) {
 	if s.err == nil {
-		s.check(await(s.ctx, limit, what, condition))
+		s.check(Await(s.ctx, limit, what, condition))
 	}
 }
 

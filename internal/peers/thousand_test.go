@@ -124,7 +124,7 @@ func (c *crowd) held(n int) int {
 func (c *crowd) until(n, count int, limit time.Duration) time.Time {
 	c.t.Helper()
 	what := fmt.Sprintf("%s on node %s holds %d addresses", c.daemons[n].Name(), c.nodes[n].Name(), count)
-	if err := await(c.ctx(), limit, what, func() bool { return c.held(n) == count }); err != nil {
+	if err := Await(c.ctx(), limit, what, func() bool { return c.held(n) == count }); err != nil {
 		c.t.Fatalf("%v: it holds %d", err, c.held(n))
 	}
 	return time.Now()
@@ -154,7 +154,7 @@ func (c *crowd) measure(table *strings.Builder) {
 	ended := time.Now()
 	must(t, c.daemons[0].Term())
 	term := c.until(1, all, 30*time.Second).Sub(ended)
-	must(t, await(c.ctx(), stopLimit, c.daemons[0].Name()+" ends", func() bool { return len(c.daemons[0].Pids()) == 0 }))
+	must(t, Await(c.ctx(), stopLimit, c.daemons[0].Name()+" ends", func() bool { return len(c.daemons[0].Pids()) == 0 }))
 
 	fmt.Fprintf(table, "| %s | %s | %.2f s | %.2f s | %.2f s | %d MiB | %d MiB | %s | %s | %s | %s | %s |\n",
 		c.daemons[0].Name(), c.interval, start.Seconds(), cpu[0].Seconds(), cpu[1].Seconds(), rss[0]>>20, rss[1]>>20,

@@ -14,6 +14,8 @@ import (
 type Usage struct {
 	CPU      time.Duration // user and system time
 	Resident int64         // bytes in memory at the moment
+	// Proportional is as Resident, with what processes share counted once.
+	Proportional int64
 }
 
 // clockTick is the kernel's unit of process times, the same on every Linux machine that Go runs on.
@@ -33,8 +35,26 @@ func UsageOf(pids []int) (Usage, error) {
 		}
 		sum.CPU += u.CPU
 		sum.Resident += u.Resident
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
+			sum.Proportional += parsePSS(string(text))
+		}
 	}
 	return sum, nil
+}
+
+// parsePSS reads the line "Pss: N kB" of smaps_rollup.
+func parsePSS(text string) int64 {
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, "Pss:")
+		if !ok {
+			continue
+		}
+		if fields := strings.Fields(rest); len(fields) > 0 {
+			kib, _ := strconv.ParseInt(fields[0], 10, 64) // 0 if it is no number
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // parseStat reads one line of /proc/PID/stat (proc_pid_stat(5)).
