@@ -50,6 +50,7 @@ type bench struct {
 	stalls    *peers.StallWatch
 	part      string
 	out       table
+	pending   []sample // of the round at hand
 	disturbed map[string]int
 	began     time.Time
 }
@@ -166,9 +167,15 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Printf("%8s  %s\n", time.Since(b.began).Round(time.Second), fmt.Sprintf(format, args...))
 }
 
-// add keeps one sample of a program.
+// sample is one that belongs to a series.
+type sample struct {
+	of    Series
+	value float64
+}
+
+// add keeps one sample of a program, if the round counts.
 func (b *bench) add(situation, quantity string, unit Unit, program string, v float64) {
-	b.out.add(Series{Part: b.part, Case: situation, Quantity: quantity, Unit: unit, Program: program}, v)
+	b.pending = append(b.pending, sample{Series{Part: b.part, Case: situation, Quantity: quantity, Unit: unit, Program: program}, v})
 }
 
 // errDisturbed is a round that says nothing.
@@ -177,13 +184,14 @@ var errDisturbed = errors.New("the machine stood still")
 // steady measures until the machine did not stand still meanwhile, a few times at most.
 func (b *bench) steady(f func() error) error {
 	for attempt := 0; ; attempt++ {
+		b.pending = b.pending[:0]
 		began := time.Now()
 		err := f()
-		if err == nil || !errors.Is(err, errDisturbed) {
-			if late := b.stalls.Worst(began, time.Now()); err != nil || late == 0 || attempt == 3 {
-				return err
+		disturbed := errors.Is(err, errDisturbed) || err == nil && b.stalls.Worst(began, time.Now()) > 0
+		if !disturbed || attempt == 3 {
+			for _, s := range b.pending {
+				b.out.add(s.of, s.value)
 			}
-		} else if attempt == 3 {
 			return err
 		}
 		b.disturbed[b.part]++

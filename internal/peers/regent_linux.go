@@ -15,6 +15,8 @@ import (
 type Regent struct {
 	// Realtime asks for real-time scheduling, which short intervals need on a busy machine.
 	Realtime bool
+	// Text makes the configuration of a node; nil: raw services, as the routers are.
+	Text func(node string, routers ...Router) string
 
 	binary string
 	dir    string
@@ -31,7 +33,7 @@ func (r *Regent) Name() string { return "regent" }
 // Start implements [Daemon].
 func (r *Regent) Start(ctx context.Context, node *netlab.Node, routers ...Router) error {
 	r.node = node.Name()
-	file, err := write(r.dir, "regent.toml", regentConf(r.node, r.Realtime, routers...))
+	file, err := write(r.dir, "regent.toml", r.text(routers))
 	if err != nil {
 		return err
 	}
@@ -40,9 +42,17 @@ func (r *Regent) Start(ctx context.Context, node *netlab.Node, routers ...Router
 	return err
 }
 
+// text is the node's configuration.
+func (r *Regent) text(routers []Router) string {
+	if r.Text != nil {
+		return r.Text(r.node, routers...)
+	}
+	return regentConf(r.node, r.Realtime, routers...)
+}
+
 // Reload implements [Daemon].
 func (r *Regent) Reload(_ context.Context, routers ...Router) error {
-	if _, err := write(r.dir, "regent.toml", regentConf(r.node, r.Realtime, routers...)); err != nil {
+	if _, err := write(r.dir, "regent.toml", r.text(routers)); err != nil {
 		return err
 	}
 	return signal(r.cmd, unix.SIGHUP)
