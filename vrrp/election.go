@@ -98,7 +98,9 @@ func (m *machine) learn(a *Advert) {
 func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Action) []Action {
 	switch {
 	case a.Priority == Release:
-		m.deadline = now.Add(m.cfg.Interval)
+		if !m.leaving { // else it steps back at its deadline
+			m.deadline = now.Add(m.cfg.Interval)
+		}
 		return m.send(m.priority, out)
 	case m.alone() && m.givesWay(now, a, src):
 		return m.yield(now, a, src, ReasonGroup, out)

@@ -203,18 +203,23 @@ func (m *machine) release(now Time, out []Action) []Action {
 
 // patience is how long to wait for an heir, who waits for its group.
 func (m *machine) patience() time.Duration {
-	interval := max(m.interval, m.told) // a reload may not have reached the heirs, whose Skew_Time goes by the old one
-	down := m.cfg.missed()*interval + skew(m.cfg.Version, m.priority, interval)
+	down := m.heirsDown()
 	lead := m
 	if m.leader != nil {
 		lead = m.leader
 	}
 	if lead.group != nil {
 		for _, mate := range lead.group.members {
-			down = max(down, mate.down())
+			down = max(down, mate.heirsDown())
 		}
 	}
 	return down
+}
+
+// heirsDown is the Active_Down_Interval by the longer of the intervals that heirs may go by: a reload may not have reached them.
+func (m *machine) heirsDown() time.Duration {
+	interval := max(m.interval, m.told)
+	return m.cfg.missed()*interval + skew(m.cfg.Version, m.priority, interval)
 }
 
 // expire does what is due. The caller calls it at the deadline, or a little before for an advert.

@@ -248,6 +248,7 @@ type Status struct {
 	ActiveInterval     time.Duration
 	SkewTime           time.Duration
 	ActiveDownInterval time.Duration
+	Patience           time.Duration // how long an heir may take after priority 0
 	Releasing          bool
 	Waiting            bool // in Backup, for the rest of its sync group
 	Counters           Counters
@@ -260,7 +261,7 @@ func (r *Router) Status(id ID) (Status, bool) {
 		return Status{}, false
 	}
 	s := Status{State: m.state, Priority: m.priority, ActiveInterval: m.interval, SkewTime: m.skew(), ActiveDownInterval: m.down(),
-		Releasing: m.releasing, Waiting: m.waiting, Counters: m.counters}
+		Patience: m.patience(), Releasing: m.releasing, Waiting: m.waiting, Counters: m.counters}
 	if m.state != Initialize {
 		s.ActiveAddress, s.ActivePriority = m.peer, m.peerPrio
 	}

@@ -45,7 +45,7 @@ func will(v *vrrp.Router, r *router) *supervisor.Entry {
 	}
 	w := &supervisor.Entry{
 		Name: r.service.Name, Interface: r.service.Interface, Index: r.link, Family: r.vrrp.Family, VRID: r.vrrp.VRID,
-		Source: r.source, Down: st.ActiveDownInterval,
+		Source: r.source, Down: st.Patience,
 	}
 	destinations := r.vrrp.Peers
 	if len(destinations) == 0 {

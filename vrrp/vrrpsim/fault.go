@@ -145,7 +145,7 @@ func (n *Node) Kill() {
 		if s.State != vrrp.Active {
 			continue
 		}
-		wait := c.longest(id, func(id vrrp.ID) time.Duration { return n.Status(id).ActiveDownInterval })
+		wait := c.longest(id, func(id vrrp.ID) time.Duration { return n.Status(id).Patience })
 		n.will[i] = c.now.Add(wait)
 		c.After(wait, n.changed)
 		cfg := n.configs[i]

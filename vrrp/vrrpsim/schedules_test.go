@@ -91,7 +91,10 @@ func TestSchedules(t *testing.T) {
 func TestSchedulesThatFailedOnce(t *testing.T) {
 	t.Parallel()
 	for seed, was := range map[uint64]string{
-		219999: "the last advert of a fast Active made Backups go by its interval, and take over from a slow one",
+		219999:  "the last advert of a fast Active made Backups go by its interval, and take over from a slow one",
+		1350950: "a last will went by the interval of a reload that no heir had heard of",
+		1718070: "a released member of a sync group that heard priority 0 stayed Active for an interval",
+		1723239: "who was released did not wait for the heir of a slower member of its sync group",
 	} {
 		if r := vrrpsim.Play(seed, vrrpsim.Options{}); r.Failure != nil {
 			t.Errorf("%s: %v", was, r.Failure)

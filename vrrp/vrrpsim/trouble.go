@@ -225,6 +225,9 @@ func (p *player) shortSleep(n *Node) {
 		for i := range p.c.Routers() {
 			if m.joined[i] {
 				shortest = min(shortest, m.configs[i].Interval)
+				if s := m.Status(vrrp.ID(i + 1)); s.State != vrrp.Initialize {
+					shortest = min(shortest, s.ActiveInterval) // which it was told, and may be of another time
+				}
 			}
 		}
 	}
