@@ -13,10 +13,10 @@ ifdef CI
 export REGENT_REQUIRE_NETWORK = 1
 endif
 
-.PHONY: help build demo test differential proof check fuzz bench clients deb sbom setup clean
+.PHONY: help build demo test differential proof check fuzz bench benchmarks campaign clients deb sbom setup clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/regent, and bin/keepalived as a link to it
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/regent ./cmd/regent
@@ -59,8 +59,15 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; done
 
-bench: ## the benchmarks
+bench: setup build ## Regent beside keepalived, by turns: writes docs/bench (as root; hours). PARTS=failover,scale ROUNDS=5 KEEPALIVED=path: some of it
+	@$(GO) run ./bench $(if $(PARTS),-parts $(PARTS)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(CASE),-case '$(CASE)') $(foreach k,$(KEEPALIVED),-keepalived $(k))
+
+benchmarks: ## the benchmarks of the packages
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+campaign: ## SEEDS (1000000) simulated schedules from FIRST on: the protocol, then policy; as long as that takes
+	@REGENT_SIM_SCHEDULES=$(or $(SEEDS),1000000) REGENT_SIM_FIRST=$(or $(FIRST),1) $(GO) test ./vrrp/vrrpsim -run '^TestSchedules$$' -count=1 -timeout 0 -v
+	@REGENT_SIM_SCHEDULES=$(or $(SEEDS),1000000) REGENT_SIM_FIRST=$(or $(FIRST),1) $(GO) test ./policy/agent -run 'Schedules' -count=1 -timeout 0 -v
 
 clients: SHELL := /bin/bash
 clients: .SHELLFLAGS := -o pipefail -c

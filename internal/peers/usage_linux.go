@@ -5,6 +5,7 @@ package peers
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -33,13 +34,32 @@ func UsageOf(pids []int) (Usage, error) {
 		if err != nil {
 			return sum, fmt.Errorf("process %d: %w", pid, err)
 		}
-		sum.CPU += u.CPU
+		sum.CPU += max(u.CPU, threadsTime(pid)) // the kernel counts a process in ticks, its threads in nanoseconds
 		sum.Resident += u.Resident
 		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
 			sum.Proportional += parsePSS(string(text))
 		}
 	}
 	return sum, nil
+}
+
+// threadsTime sums up what the scheduler says of the threads of a process; of those that have ended it says nothing.
+func threadsTime(pid int) (sum time.Duration) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0
+	}
+	for _, t := range tasks {
+		text, err := os.ReadFile(t)
+		if err != nil {
+			continue
+		}
+		if field, _, ok := strings.Cut(string(text), " "); ok {
+			n, _ := strconv.ParseInt(field, 10, 64) // 0 if it is no number
+			sum += time.Duration(n)
+		}
+	}
+	return sum
 }
 
 // parsePSS reads the line "Pss: N kB" of smaps_rollup.
