@@ -213,7 +213,7 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
 	}
 	all := []string{"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
-		"static_addresses", "static_routes", "static_rules", "bfd"}
+		"static_addresses", "static_routes", "static_rules"}
 	for name, c := range map[string]struct{ text, want string }{
 		"vmac":               {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
 		"vmac, not asked":    {text("", "vmac = false"), ""},
@@ -230,7 +230,6 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 		"options":            {text(" use_vmac", ""), "use_vmac: this version"},
 		"a device":           {text(" dev eth1 label eth1:1", ""), ""},
 		"announcements":      {text("", "garp = { extra = \"60s\" }"), "warning: service \"a\": garp: extra has no effect yet"},
-		"bfd":                {text("", "[[service.check]]\nbfd = \"10.0.0.2\""), "bfd: this version"},
 		"static":             {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,7 +73,6 @@ func resolveCheck(t *table[rawCheck], byHand bool) HealthCheck {
 		s.errorf(s.off, "number and reverse are for a service without owner: policy sets the priority here")
 	}
 	c.http(s, raw)
-	lacking(s, "bfd", raw.BFD.given, true)
 	c.process(s, raw)
 	c.bfd(s, raw)
 	return c

@@ -54,6 +54,13 @@ func (c *HealthCheck) bfd(s scope, raw *rawCheck) {
 	if c.Kind != CheckBFD {
 		return
 	}
+	for _, k := range []keyed{{"interval", raw.Interval.given}, {"timeout", raw.Timeout.given}, {"rise", raw.Rise.given}, {"fall", raw.Fall.given},
+		{"start_bad", raw.StartBad.given}, {"user", raw.User.given}} {
+		if !k.absent() {
+			s.errorf(k.off, "%s does not go with bfd, whose session tells at once: remove %s, see min_rx, min_tx and multiplier", k.name, k.name)
+		}
+	}
+	c.Rise, c.Fall = 1, 1
 	const least, most = time.Millisecond, 1000 * time.Second
 	c.BFD = &BFD{
 		Source:     hostAddress(s, "source", raw.Source),

@@ -16,7 +16,7 @@ func confOptions(node string) conf.Options {
 // notYet are keys that are read, and converted from keepalived.conf, but that the daemon cannot do in this version.
 var notYet = []string{
 	"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "use_vmac", "routes", "rules",
-	"static_addresses", "static_routes", "static_rules", "garp", "bfd",
+	"static_addresses", "static_routes", "static_rules", "garp",
 }
 
 // checkAddress judges an address with its options.

@@ -255,7 +255,7 @@ func (p *parser) bfdKeywords() []Keyword {
 		kw("passive", Rare, "", "", p.bare(&b.Passive, true)),
 		kw("ttl", Rare, "1-255", "255", p.number(&b.TTL, 1, 255)),
 		kw("hoplimit", Rare, "1-255", "64", p.number(&b.TTL, 1, 255)),
-		kw("max_hops", Rare, "0-255", "0", p.number(&b.MaxHops, 0, 255)),
+		kw("max_hops", Rare, "-1..255", "0", p.number(&b.MaxHops, -1, 255)),
 		kw("multihop", Rare, "[BOOL]", "on", p.boolean(&b.Multihop), since("2.4.0")),
 		kw("weight", Rare, "-253..253 [reverse]", "10", p.weight(&b.Weight, mostWeight)),
 		kw("vrrp", Rare, "", "", action{do: func(n *node) { b.VRRP = Flag{true, n.at()} }}),

@@ -9,10 +9,11 @@ import (
 
 // Change tells that a session came up, or that it is no longer up.
 type Change struct {
-	Name       string
-	Up         bool
-	Diagnostic Diagnostic // why it is down; none if it is up
-	Since      time.Time
+	Name          string
+	Discriminator uint32 // of the session: one that was forgotten and begins again under the name has another
+	Up            bool
+	Diagnostic    Diagnostic // why it is down; none if it is up
+	Since         time.Time
 	// Administrative tells that the neighbour took the session down on purpose (AdminDown), which is no failure of the path (RFC
 	// 5882 §3.2): a tracker stays as it is, as keepalived's does.
 	Administrative bool

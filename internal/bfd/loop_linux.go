@@ -172,7 +172,7 @@ func (s *Speaker) changed(w *watch) {
 	}
 	s.journal.note(level, "bfd session", "session", w.name, "state", state.String(), "diagnostic", why.String(),
 		"neighbor", w.cfg.Neighbor.String())
-	s.changes.put(Change{Name: w.name, Up: up, Diagnostic: why, Since: w.since, Administrative: w.session.remoteState == AdminDown})
+	s.changes.put(Change{Name: w.name, Discriminator: w.session.local, Up: up, Diagnostic: why, Since: w.since, Administrative: w.session.remoteState == AdminDown})
 }
 
 // arm sets a session's timer. A deadline that has moved away, as each packet moves it, leaves the timer as it is: it then finds

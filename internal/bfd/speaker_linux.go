@@ -197,6 +197,17 @@ func (s *Speaker) Status() Status {
 	return st
 }
 
+// Session returns the status of one session, false if there is none of that name.
+func (s *Speaker) Session(name string) (SessionStatus, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.byName[name]
+	if w == nil {
+		return SessionStatus{}, false
+	}
+	return w.status(), true
+}
+
 // Close ends all sessions and tells the neighbours AdminDown, for which it takes up to a quarter of a second.
 func (s *Speaker) Close() error {
 	s.calls.Lock()

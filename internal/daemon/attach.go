@@ -195,7 +195,9 @@ func (d *Daemon) detach(list []stranded) {
 			r.reason = s.why.Error()
 			fault := "" // a running one says so itself
 			if r.link == 0 && !r.begun {
-				fault = "initial"
+				if fault = "initial"; d.pathDown(r) {
+					fault = "path"
+				}
 			}
 			r.begun = true
 			if d.preferences[r.service.Name].waits {

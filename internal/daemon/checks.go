@@ -27,6 +27,9 @@ func (d *Daemon) checksOf(service string, checks []conf.HealthCheck) []monitor.C
 		if p := c.Process; p != nil {
 			out[i].Process = (*monitor.Process)(p)
 		}
+		if c.Kind == conf.CheckBFD {
+			out[i] = monitor.Check{} // a session of its own, see watchSessions
+		}
 		if c.Kind != conf.CheckExec && c.Kind != conf.CheckReadable {
 			continue
 		}
@@ -74,6 +77,15 @@ func (d *Daemon) watchServices(gone []string) {
 			d.checks.Forget(s.Name)
 		} else {
 			d.checks.Watch(s.Name, d.checksOf(s.Name, checks))
+		}
+	}
+	d.watchSessions()
+	for i := range d.cfg.Services {
+		s := &d.cfg.Services[i]
+		for j, c := range d.watched[s.Name] {
+			if c.Kind == conf.CheckBFD {
+				d.results[s.Name][j] = d.sessionResult(s, j, c)
+			}
 		}
 	}
 	for i := range d.cfg.Services { // when all are known: those of a group depend on each other
@@ -153,7 +165,7 @@ func (d *Daemon) judgeChecks(s *conf.Service) {
 	var details []string
 	for i, r := range d.results[s.Name] {
 		ok := r != nil && r.OK
-		if d.watched[s.Name][i].Kind == conf.CheckInterface {
+		if k := d.watched[s.Name][i].Kind; k == conf.CheckInterface || k == conf.CheckBFD {
 			able = able && ok
 		} else {
 			alive = alive && ok
@@ -189,9 +201,13 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 			continue
 		}
 		d.preferences[name] = p
-		if had && was.takes && p.takes && was.priority != p.priority {
-			d.report.Report(event.Priority, fmt.Sprintf("%s: priority %d, was %d: %s", name, p.priority, was.priority, p.why), "service", name,
-				"from", int(was.priority), "priority", int(p.priority), "reason", p.why)
+		from := was.priority
+		if !had { // what is known from the beginning is told as a change of what the file says
+			was.takes, from = true, one.Priority
+		}
+		if was.takes && p.takes && from != p.priority {
+			d.report.Report(event.Priority, fmt.Sprintf("%s: priority %d, was %d: %s", name, p.priority, from, p.why), "service", name,
+				"from", int(from), "priority", int(p.priority), "reason", p.why)
 		}
 		if had { // else its routers are not made yet
 			changed = append(changed, one)

@@ -76,6 +76,7 @@ type Daemon struct {
 	doubts      agent.Doubts
 	store       *store
 	checks      *monitor.Monitor
+	sessions    *sessions
 	watched     map[string][]conf.HealthCheck // by service: its own checks, and those of its group
 	results     map[string][]*monitor.Result  // by service and check; nil until the first
 	channel     *cluster.Cluster              // nil: none
@@ -165,6 +166,8 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.handle(acts)
 		case change := <-d.watch.Changes():
 			d.linksChanged(change)
+		case c := <-d.sessions.speaker.Changes():
+			d.sessionChanged(c)
 		case ev := <-d.refusals:
 			d.refusalEvent(ev)
 		case fs := <-faults:

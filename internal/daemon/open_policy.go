@@ -10,6 +10,7 @@ import (
 
 	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/internal/arbiter"
+	"github.com/regent-ha/regent/internal/bfd"
 	"github.com/regent-ha/regent/internal/event"
 	"github.com/regent-ha/regent/internal/monitor"
 	"github.com/regent-ha/regent/policy/agent"
@@ -35,6 +36,7 @@ func (d *Daemon) openPolicy(ctx context.Context) {
 	}
 	d.alarm = time.NewTimer(0)
 	d.checks = monitor.New(monitor.Options{Logger: d.o.Log})
+	d.sessions = openSessions(bfd.Options{Logger: d.o.Log})
 	d.performer = &performer{control: control.New(d.o.Log), last: map[string]*job{}}
 	d.openArbiter()
 	d.openChannel()
@@ -66,6 +68,7 @@ func (d *Daemon) closePolicy() error {
 	if d.checks != nil {
 		d.checks.Close()
 	}
+	errs = append(errs, d.sessions.close())
 	if d.performer != nil {
 		d.performer.running.Wait()
 	}

@@ -138,6 +138,12 @@ func (d *Daemon) shadowChecks(c *shadow.Comparison) {
 			continue
 		}
 		d.watched[s.Name], d.results[s.Name] = checks, make([]*monitor.Result, len(checks))
+		for j, k := range checks {
+			if k.Kind == conf.CheckBFD { // the other daemon has the session, and the port
+				d.o.Log.Warn("a bfd session cannot be watched beside another daemon: it is taken for up", "service", s.Name, "check", nameOf(k))
+				d.results[s.Name][j] = &monitor.Result{Service: s.Name, Index: j, OK: !k.Reverse, Detail: "taken for up"}
+			}
+		}
 		d.checks.Watch(s.Name, d.checksOf(s.Name, checks))
 	}
 	for name := range d.watched {

@@ -14,7 +14,7 @@ import (
 func (d *Daemon) snapshot() status.Snapshot {
 	s := status.Snapshot{
 		Version: status.SchemaVersion, Node: d.cfg.Node, Started: d.started,
-		Services: make([]status.Service, 0, len(d.routers)), Nodes: []status.Node{},
+		Services: make([]status.Service, 0, len(d.routers)), Nodes: []status.Node{}, Sessions: d.sessionStatus(),
 	}
 	states := make(map[vrrp.ID]vrrp.Status, len(d.routers))
 	counted := make(map[vrrp.ID]vrrp.Statistics, len(d.routers))

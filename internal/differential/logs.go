@@ -21,6 +21,8 @@ var told = []*regexp.Regexp{
 	regexp.MustCompile(`^VRRP_Script\(([^)]+)\).*`),
 	regexp.MustCompile(`^Track script (\S+) is already running.*`),
 	regexp.MustCompile(`^Quorum (?:gained|lost).* process (\S+).*`),
+	regexp.MustCompile(`^VRRP_Instance\([^)]+\) Tracked BFD instance (\S+) is.*`),
+	regexp.MustCompile(`^\(([^)]+)\) Entering (?:Up|Down) state.*`),
 	regexp.MustCompile(`^Netlink reports (\S+) (?:up|down).*`),
 }
 

@@ -56,6 +56,8 @@ const (
 	LinkReady       ID = 1502
 	SendFailed      ID = 1503
 	SendRecovered   ID = 1504
+	SessionDown     ID = 1505
+	SessionUp       ID = 1506
 	AdvertDiscarded ID = 1601
 	WorkerDied      ID = 1701
 	AfterCrash      ID = 1702
@@ -130,6 +132,8 @@ func Catalogue() []Info {
 		{LinkReady, "link_ready", slog.LevelInfo, false, "The interface can be used; its virtual routers start."},
 		{SendFailed, "send_failed", slog.LevelError, true, "Adverts cannot be sent on an interface; the record holds the kernel's words."},
 		{SendRecovered, "send_recovered", slog.LevelInfo, false, "Adverts leave again on the interface."},
+		{SessionDown, "bfd_down", slog.LevelWarn, false, "A session of bidirectional forwarding detection went down; diagnostic and remote_diagnostic say why. Checks on it fail."},
+		{SessionUp, "bfd_up", slog.LevelInfo, false, "A session of bidirectional forwarding detection came up."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
 		{WorkerDied, "worker_died", slog.LevelError, true, "The working process died or hung; its last will was carried out and it is started again."},
 		{AfterCrash, "after_crash", slog.LevelWarn, false, "The working process was started again after a crash; it pre-empts nobody for a minute."},

@@ -128,8 +128,13 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		case "initial":
 			more("removing VIPs.")
 			add("Entering FAULT STATE (init)")
+		case "path": // tracked by BFD
+			add("entering FAULT state")
+			more("removing VIPs.")
 		}
 		return lines
+	case SessionUp.String(), SessionDown.String():
+		return sessionLines(fields, detail)
 	case CheckFailed.String(), CheckPassed.String():
 		return checkLines(fields)
 	case Priority.String():
@@ -157,9 +162,38 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 	return []string{message}
 }
 
+// sessionLines are the lines for a BFD session that came up or went down.
+func sessionLines(fields map[string]string, detail bool) (lines []string) {
+	name, state := fields["check"], "Up"
+	if fields["event"] == SessionDown.String() {
+		state = "Down"
+		lines = append(lines, fmt.Sprintf("(%s) Entering Down state (Local diagnostic - %s, Remote diagnostic - %s)", name,
+			capitals(fields["diagnostic"]), capitals(fields["remote_diagnostic"])))
+	} else {
+		lines = append(lines, fmt.Sprintf("(%s) Entering Up state", name))
+	}
+	if detail {
+		lines = append(lines, fmt.Sprintf("Received BFD event: instance %s is in state %s", name, state))
+	}
+	return lines
+}
+
+// capitals begins each word with a capital letter.
+func capitals(text string) string {
+	words := strings.Fields(text)
+	for i, w := range words {
+		words[i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, " ")
+}
+
 // checkLines are the lines for a check that turned: once, by the first of the services that have it.
 func checkLines(fields map[string]string) (lines []string) {
 	name := fields["check"]
+	if fields["kind"] == "bfd" {
+		state := map[bool]string{true: "UP", false: "DOWN"}[fields["event"] == CheckPassed.String()]
+		return []string{fmt.Sprintf("VRRP_Instance(%s) Tracked BFD instance %s is %s", fields["service"], name, state)}
+	}
 	if fields["also"] == "true" || fields["kind"] != "exec" {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 // Check is what is looked at.
 type Check struct {
 	Name     string // for logs; equal checks with different names are run apart
-	Kind     string // tcp, http, exec, process, unit, file, interface, readable or number
+	Kind     string // tcp, http, exec, process, unit, file, interface, readable or number; "": somebody else looks
 	Target   string // host:port, URL, process, unit, path or interface
 	Command  []string
 	Interval time.Duration
@@ -141,7 +141,9 @@ func (m *Monitor) Watch(service string, checks []Check) {
 			next[i], old[i] = old[i], nil
 			continue
 		}
-		next[i] = m.start(service, i, c)
+		if c.Kind != "" {
+			next[i] = m.start(service, i, c)
+		}
 	}
 	m.end(service, old)
 	m.services[service] = next
@@ -178,6 +180,9 @@ func (m *Monitor) Hurry(service string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.services[service] {
+		if r == nil {
+			continue
+		}
 		select {
 		case r.hurry <- struct{}{}:
 		default: // it is about to run
@@ -192,6 +197,9 @@ func (m *Monitor) Status(service string) []Result {
 	m.mu.Unlock()
 	var out []Result
 	for i, r := range rs {
+		if r == nil {
+			continue
+		}
 		r.mu.Lock()
 		if r.known {
 			out = append(out, r.verdict.of(key{service, i}))

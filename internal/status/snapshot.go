@@ -15,6 +15,7 @@ type Snapshot struct {
 	Started  time.Time `json:"started"`
 	Services []Service `json:"services"`
 	Nodes    []Node    `json:"nodes"`
+	Sessions []Session `json:"bfd"`
 	Global   Global    `json:"global"`
 }
 

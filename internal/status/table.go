@@ -44,7 +44,10 @@ func Table(w io.Writer, s Snapshot, now time.Time, colour bool) error {
 			return err
 		}
 	}
-	return nodeTable(w, s, colour)
+	if err := nodeTable(w, s, colour); err != nil {
+		return err
+	}
+	return sessionTable(w, s, now)
 }
 
 // refusing is by what clients are refused, and how often they were.

@@ -180,10 +180,9 @@ func (v *converter) bfd(b *keepalived.BFD) {
 		v.set(b.TTL.At, "ttl", b.TTL.V)
 	}
 	if b.MaxHops.V != 0 {
-		v.set(b.MaxHops.At, "max_hops", b.MaxHops.V)
+		v.set(b.MaxHops.At, "max_hops", map[bool]int{true: 255, false: b.MaxHops.V}[b.MaxHops.V < 0])
 	}
 	if b.Multihop.V {
 		v.set(b.Multihop.At, "multihop", true)
 	}
-	v.set(keepalived.Place{}, "fall", 1)
 }

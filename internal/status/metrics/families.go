@@ -77,6 +77,14 @@ func nodes(name, help string, figure func(n *status.Node) float64) Family {
 	}}
 }
 
+func sessions(name, help string, kind prometheus.ValueType, figure func(v *status.Session) float64) Family {
+	return Family{name, help, []string{"session"}, kind, func(s *status.Snapshot, emit func(float64, ...string)) {
+		for i := range s.Sessions {
+			emit(figure(&s.Sessions[i]), s.Sessions[i].Path)
+		}
+	}}
+}
+
 // Families are all metrics of Regent's own, sorted by name.
 func Families() []Family {
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
@@ -93,6 +101,11 @@ func Families() []Family {
 		kinds("regent_clients_answered_total", "What clients of the service's addresses got instead of the service.", "answer", func(v *status.Service) map[string]uint64 {
 			return map[string]uint64{"reset": v.Answered.Resets, "unreachable": v.Answered.Unreachables, "words": v.Answered.Answers, "tickle": v.Answered.Tickles}
 		}),
+		sessions("regent_bfd_detection_seconds", "How long a silence of the neighbor ends a session of bidirectional forwarding detection; 0 while it is not heard.", gauge, func(v *status.Session) float64 { return v.DetectionTime }),
+		sessions("regent_bfd_downs_total", "How often a session of bidirectional forwarding detection went down.", counter, func(v *status.Session) float64 { return float64(v.Downs) }),
+		sessions("regent_bfd_received_total", "Packets of a session of bidirectional forwarding detection that were received and taken.", counter, func(v *status.Session) float64 { return float64(v.Received) }),
+		sessions("regent_bfd_sent_total", "Packets of a session of bidirectional forwarding detection that were sent.", counter, func(v *status.Session) float64 { return float64(v.Sent) }),
+		sessions("regent_bfd_up", "Whether a session of bidirectional forwarding detection is up (1) or not (0).", gauge, func(v *status.Session) float64 { return bit(v.State == "up") }),
 		{"regent_check_ok", "Whether a check passes (1) or fails (0).", []string{"service", "check"}, gauge, func(s *status.Snapshot, emit func(float64, ...string)) {
 			seen := map[[2]string]bool{} // both families of a service have the same checks
 			for i := range s.Services {

@@ -42,7 +42,8 @@ func sample() status.Snapshot {
 			},
 			{Name: "parts", Family: "ipv4", Interface: "eth1", VirtualRouterID: 52, State: "initialize", Duty: "none"},
 		},
-		Nodes: []status.Node{{Name: "db1"}, {Name: "db2", Alive: true, Load: 1.5, Performs: []string{"orders"}}},
+		Nodes:    []status.Node{{Name: "db1"}, {Name: "db2", Alive: true, Load: 1.5, Performs: []string{"orders"}}},
+		Sessions: []status.Session{{Path: "10.0.0.2 from 10.0.0.1", State: "up", DetectionTime: 0.05, Downs: 1, Sent: 12, Received: 11}},
 	}
 }
 
@@ -72,6 +73,8 @@ func TestPageSaysWhatTheSnapshotSays(t *testing.T) {
 		`regent_transitions_to_active_total{family="ipv4",interface="eth0",service="orders",vrid="51"} 3`,
 		`regent_adverts_refused_total{family="ipv4",interface="eth0",reason="interval",service="orders",vrid="51"} 1`,
 		`regent_clients_answered_total{answer="reset",family="ipv4",interface="eth0",service="orders",vrid="51"} 9`,
+		`regent_bfd_up{session="10.0.0.2 from 10.0.0.1"} 1`, `regent_bfd_detection_seconds{session="10.0.0.2 from 10.0.0.1"} 0.05`,
+		`regent_bfd_downs_total{session="10.0.0.2 from 10.0.0.1"} 1`,
 		`regent_check_ok{check="tcp 127.0.0.1:5432",service="orders"} 0`,
 		`regent_service_protected{service="orders"} 1`,
 		`regent_node_alive{node="db1"} 0`, `regent_node_load{node="db2"} 1.5`, `regent_node_services{node="db2"} 1`,
