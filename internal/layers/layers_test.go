@@ -18,6 +18,7 @@ const module = "github.com/regent-ha/regent/"
 // allowed says which packages of this module each package may import outside of its tests. One that is not listed may
 // import none.
 var allowed = map[string][]string{
+	"bench":                   {"internal/netlab", "internal/peers"},
 	"cmd/regent":              {"*"},
 	"conf/keepalived":         {"conf"},
 	"conf/keepalived/convert": {"conf", "conf/keepalived"},
