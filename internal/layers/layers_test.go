@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"cmd/regent":              {"*"},
 	"conf/keepalived":         {"conf"},
 	"conf/keepalived/convert": {"conf", "conf/keepalived"},
+	"internal/chaos":          {"internal/netlab", "internal/peers"},
 	"internal/clients":        {"internal/netlab"},
 	"internal/daemon":         {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "responder/answer", "responder/speaker", "takeover/control", "takeover/flow", "takeover/tickle", "internal/event", "internal/status", "internal/status/metrics", "internal/status/web", "internal/supervisor", "internal/monitor", "internal/bfd", "internal/cluster", "internal/arbiter", "internal/notify", "internal/shadow"},
 	"internal/differential":   {"internal/netlab"},
