@@ -15,6 +15,8 @@ const (
 	// restFull is how long a link whose queue is full is left alone, restDown one that is down or not there.
 	restFull = time.Millisecond
 	restDown = 200 * time.Millisecond
+	// restDoubt is how long what is not confirmed waits.
+	restDoubt = 5 * time.Millisecond
 )
 
 // errFull and errDown are what a sender says when a frame has to be tried again.
@@ -45,6 +47,7 @@ type Announcer struct {
 	done chan struct{}
 
 	mu       sync.Mutex
+	confirm  func(within time.Duration) bool // nil: always
 	schedule schedule
 	stats    AnnouncerStats
 	silent   map[int]bool // links on which nothing could be sent of late
@@ -72,6 +75,15 @@ func (a *Announcer) Start(as []Announcement, p Policy) {
 	case a.wake <- struct{}{}:
 	default: // it is awake
 	}
+}
+
+// Confirm sets what is asked, for policies that are Fresh, before each announcement: whether it is known to be right still. A process
+// that was stopped for a while would else announce what another node has taken over meanwhile, and hosts would believe it. What is not
+// confirmed waits a little.
+func (a *Announcer) Confirm(confirm func(within time.Duration) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.confirm = confirm
 }
 
 // Stop ends the announcements of addresses; Address and Link alone matter. After it has returned, none of them leaves.
@@ -144,6 +156,10 @@ func (a *Announcer) burst() (more bool, notes []note) {
 		one := a.schedule.take(now)
 		if one == nil {
 			return false, notes
+		}
+		if fresh := one.policy.Fresh; fresh > 0 && a.confirm != nil && !a.confirm(fresh) {
+			a.schedule.failed(now, one, restDoubt)
+			continue
 		}
 		err := a.send(one)
 		rest := restDown

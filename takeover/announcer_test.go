@@ -134,3 +134,37 @@ func TestAnnouncerTriesAgainAndSaysSoOnce(t *testing.T) {
 		}
 	})
 }
+
+// What was not confirmed within the policy's time waits; another address that needs no confirmation, on another link, does not.
+func TestAnnouncementsWaitUntilTheyAreConfirmed(t *testing.T) {
+	bench(t, func(t *testing.T, a *Announcer, w *wire, _ *bytes.Buffer) {
+		good := false
+		var asked time.Duration
+		a.Confirm(func(within time.Duration) bool { asked = within; return good })
+		a.Start(announcements(1, 1, 1), Policy{Repeat: 1, Delay: time.Second, Fresh: 75 * time.Millisecond})
+		a.Start(announcements(2, 2, 1), Policy{Repeat: 1})
+		time.Sleep(100*time.Millisecond - 1)
+		if diff := cmp.Diff([]string{"0s 10.0.0.2"}, w.take()); diff != "" || asked != 75*time.Millisecond {
+			t.Errorf("asked for %s, want 75ms; unconfirmed (-want +got):\n%s", asked, diff)
+		}
+		a.mu.Lock()
+		good = true
+		a.mu.Unlock()
+		time.Sleep(10 * time.Millisecond)
+		if diff := cmp.Diff([]string{"100ms 10.0.0.1"}, w.take()); diff != "" {
+			t.Errorf("confirmed (-want +got):\n%s", diff)
+		}
+		a.mu.Lock()
+		good = false
+		a.mu.Unlock()
+		time.Sleep(time.Minute)
+		a.Stop(announcements(1, 1, 1)) // what another node has taken over
+		a.mu.Lock()
+		good = true
+		a.mu.Unlock()
+		time.Sleep(time.Minute)
+		if got := w.take(); got != nil {
+			t.Errorf("after Stop: %v", got)
+		}
+	})
+}

@@ -15,6 +15,8 @@ type Policy struct {
 	Refresh       time.Duration // from then on every so often; 0: never
 	RefreshRepeat int           // announcements in a refresh; less than 1 means 1
 	Interval      time.Duration // between two announcements on the same link at least
+	// Fresh is within what time the right to announce must have been confirmed; see [Announcer.Confirm]. 0: it need not.
+	Fresh time.Duration
 }
 
 // place is where an address is announced.

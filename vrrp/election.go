@@ -129,16 +129,25 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 }
 
 // Announcing again because of a rival is limited to a burst and then a rate: a rival that does not hear us is heard with
-// every advert.
+// every advert. When it falls silent, most likely it heard us at last: then the hosts that it misled must not wait for the rate,
+// and there is a reserve.
 const (
-	announceEvery = time.Second
-	announceBurst = 4
+	announceEvery   = time.Second
+	announceBurst   = 4
+	announceReserve = 4
 )
 
 // reannounce announces the addresses again if a rival was heard and the rate allows; else it is done with an advert of
 // ours, later.
 func (m *machine) reannounce(now Time, out []Action) []Action {
-	if !m.rival.IsValid() || m.announced.Sub(now) > (announceBurst-1)*announceEvery {
+	if !m.rival.IsValid() {
+		return out
+	}
+	burst := announceBurst
+	if now.Sub(m.rivalAt) > m.cfg.Interval*5/4 {
+		burst += announceReserve
+	}
+	if m.announced.Sub(now) > time.Duration(burst-1)*announceEvery {
 		return out
 	}
 	m.announced = max(m.announced, now).Add(announceEvery)

@@ -185,6 +185,28 @@ func TestWinnerAnnouncesItselfAfterASplit(t *testing.T) {
 	}
 }
 
+// A rival that could not hear us was announced against until the rate allowed no more. When it falls silent the hosts that it
+// misled are told with the next advert.
+func TestRivalThatFallsSilentIsAnnouncedAgainstAtOnce(t *testing.T) {
+	t.Parallel()
+	c := config4()
+	c.Interval = 50 * time.Millisecond
+	s := newStation(t, c).elect()
+	p := packet(c, 50, higher4)
+	for range 60 { // three seconds, far beyond the burst
+		s.r.Receive(s.now, p, nil)
+		s.pass(c.Interval)
+	}
+	s.r.Receive(s.now, p, nil) // its last
+	announced := false
+	for _, a := range s.pass(3 * c.Interval) {
+		announced = announced || a.Kind == Announce
+	}
+	if !announced {
+		t.Error("three intervals after the rival's last advert nothing is announced")
+	}
+}
+
 func TestMoveToAnotherLink(t *testing.T) {
 	t.Parallel()
 	s := newStation(t, config4()).elect()

@@ -40,6 +40,7 @@ type machine struct {
 	opposed   Time
 	rival     netip.Addr // a second Active that was heard and not yet announced against
 	rivalPrio Priority
+	rivalAt   Time
 	noted     [discards]Time
 
 	leader    *machine

@@ -211,14 +211,14 @@ func (m *machine) expectLeave(now Time) {
 
 // reannounceAll announces the addresses of the whole group again because of one rival: hosts that it misled may send to any.
 func (m *machine) reannounceAll(now Time, src netip.Addr, p Priority, out []Action) []Action {
-	m.rival, m.rivalPrio = src, p
+	m.rival, m.rivalPrio, m.rivalAt = src, p, now
 	out = m.reannounce(now, out)
 	if m.group == nil {
 		return out
 	}
 	for _, mate := range m.group.members {
 		if mate != m && mate.state == Active {
-			mate.rival, mate.rivalPrio = src, p
+			mate.rival, mate.rivalPrio, mate.rivalAt = src, p, now
 			out = mate.reannounce(now, out)
 		}
 	}

@@ -40,8 +40,10 @@ func (s Setting) Silence(r Round) time.Duration {
 		// What happens to a node that nobody needs may make it Active beside the other, not silence; frames that are lost on their way
 		// to it or doubled are not the client's. That it yields again may lose what its own announcement drew to it.
 		return s.Slack
-	case r.Kind == KillAll, r.Kind == CutOff, r.Kind == Mute, r.Kind == Flap, r.Kind == Deaf:
+	case r.Kind == KillAll, r.Kind == CutOff, r.Kind == Mute, r.Kind == Flap:
 		return s.down() + s.Slack
+	case r.Kind == Deaf: // its adverts go on, so that nobody can know
+		return r.Lasts + s.down() + s.Slack
 	case r.Kind == Pause:
 		return max(500*time.Millisecond, 4*s.Interval) + s.skew() + s.Slack
 	case r.Kind == Lossy:

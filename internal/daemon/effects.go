@@ -165,7 +165,9 @@ func (d *Daemon) announceHeld(hs []holding) {
 	byPolicy := map[takeover.Policy][]holding{}
 	for _, h := range hs {
 		g := h.router.service.GARP
-		p := takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval}
+		p := takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval,
+			// The next node takes over when three adverts are missing, of which the last may have left an interval before.
+			Fresh: h.router.vrrp.Interval * 3 / 2}
 		byPolicy[p] = append(byPolicy[p], h)
 	}
 	for p, hs := range byPolicy {

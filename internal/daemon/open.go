@@ -37,6 +37,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.announce, err = takeover.NewAnnouncer(d.o.Log); err != nil {
 		return err
 	}
+	d.announce.Confirm(d.loop.Steady)
 	if fd, ok := d.announce.Descriptor(); ok {
 		d.o.Parent.Hold(fd)
 	}

@@ -22,6 +22,10 @@ import (
 const (
 	// beatInterval is the longest time the loop sleeps, and how late it may wake and still be on time.
 	beatInterval = 100 * time.Millisecond
+	// lateNoticed is how late a wake-up is that others may have to know of, lateFollows for how long after it: until then who listens
+	// to the loop's events has heard what followed from it.
+	lateNoticed = 10 * time.Millisecond
+	lateFollows = 20 * time.Millisecond
 	// roundLimit is how many datagrams one round takes before it looks at its deadlines: more than any backlog of adverts that the
 	// buffers of a segment's family can hold, and an end to a flood.
 	roundLimit = 32 << 10
@@ -210,6 +214,7 @@ func (l *Loop) round() error {
 		return err
 	}
 	l.planned = min(l.planned, now.Add(beatInterval))
+	l.meter.lastRound.Store(int64(now))
 	return nil
 }
 
@@ -315,7 +320,15 @@ func (l *Loop) receiveFrom(p *port, now vrrp.Time) (vrrp.Time, int) {
 // beat moves the heartbeat on if the loop woke on time.
 func (l *Loop) beat(now vrrp.Time) {
 	l.meter.rounds.Add(1)
-	if now.Sub(l.planned) <= beatInterval {
+	late := now.Sub(l.planned)
+	if late > lateNoticed {
+		if now.Sub(vrrp.Time(l.meter.lateAt.Load())) < lateFollows {
+			late = max(late, time.Duration(l.meter.lateBy.Load()))
+		}
+		l.meter.lateBy.Store(int64(late))
+		l.meter.lateAt.Store(int64(now))
+	}
+	if late <= beatInterval {
 		l.meter.beats.Add(1)
 		l.meter.lastBeat.Store(int64(now))
 	}

@@ -218,3 +218,32 @@ func TestBindingsThatCannotBeRightAreRefused(t *testing.T) {
 		t.Errorf("%d ports are open, want none", n)
 	}
 }
+
+// A loop that was kept from running is not steady for whoever cannot bear such a pause, until what followed from it was told.
+func TestLoopIsNotSteadyAfterAPause(t *testing.T) {
+	l, _ := run(t, Options{})
+	const pause = 300 * time.Millisecond
+	eventually(t, "the loop is steady", func() bool { return l.Steady(200 * time.Millisecond) })
+	paused, resume := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- l.Do(func(_ vrrp.Time, _ *vrrp.Router, out []vrrp.Action) []vrrp.Action {
+			close(paused)
+			<-resume
+			return out
+		})
+	}()
+	<-paused
+	end := time.Now().Add(pause)
+	eventually(t, "the loop is not steady while it is held", func() bool { return !l.Steady(200 * time.Millisecond) })
+	if !l.Steady(time.Minute) {
+		t.Error("a pause counts that is shorter than what is asked for")
+	}
+	time.Sleep(time.Until(end))
+	close(resume)
+	must(t, <-done)
+	if l.Steady(200*time.Millisecond) && Now().Sub(vrrp.Time(l.meter.lateAt.Load())) < lateFollows {
+		t.Error("steady right after a pause")
+	}
+	eventually(t, "the loop is steady again", func() bool { return l.Steady(200 * time.Millisecond) })
+}

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"time"
 
 	"github.com/regent-ha/regent/vrrp"
 )
@@ -22,6 +23,16 @@ func (l *Loop) Beat() uint64 { return l.meter.beats.Load() }
 
 // LastBeat returns when the count moved last.
 func (l *Loop) LastBeat() vrrp.Time { return vrrp.Time(l.meter.lastBeat.Load()) }
+
+// Steady reports whether the loop has gone round within the time, and what followed if it did not do so lately has been told: who was
+// kept from running for longer does not know yet whether it is Active still.
+func (l *Loop) Steady(within time.Duration) bool {
+	now := Now()
+	if now.Sub(vrrp.Time(l.meter.lastRound.Load())) > within {
+		return false
+	}
+	return time.Duration(l.meter.lateBy.Load()) <= within || now.Sub(vrrp.Time(l.meter.lateAt.Load())) >= lateFollows
+}
 
 // Stats returns what the loop has done. It costs a system call for each port, and the loop nothing.
 func (l *Loop) Stats() Stats {

@@ -81,6 +81,8 @@ type meter struct {
 	latenessSum, latenessMax         atomic.Int64
 	beats                            atomic.Uint64
 	lastBeat                         atomic.Int64
+	lastRound                        atomic.Int64 // its end
+	lateAt, lateBy                   atomic.Int64 // the last wake-up that was late by more than lateNoticed
 	routers                          atomic.Int64
 }
 
