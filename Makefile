@@ -2,6 +2,7 @@
 
 GO          ?= go
 export CGO_ENABLED ?= 0
+GREMLINS    := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ARTIFACTS   ?= $(CURDIR)/artifacts
 FUZZTIME    ?= 10s
@@ -13,7 +14,7 @@ ifdef CI
 export REGENT_REQUIRE_NETWORK = 1
 endif
 
-.PHONY: help build demo test differential proof check fuzz bench benchmarks campaign clients deb sbom setup clean
+.PHONY: help build demo test differential proof check fuzz bench benchmarks campaign chaos mutation clients deb sbom setup clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +69,15 @@ benchmarks: ## the benchmarks of the packages
 campaign: ## SEEDS (1000000) simulated schedules from FIRST on: the protocol, then policy; as long as that takes
 	@REGENT_SIM_SCHEDULES=$(or $(SEEDS),1000000) REGENT_SIM_FIRST=$(or $(FIRST),1) $(GO) test ./vrrp/vrrpsim -run '^TestSchedules$$' -count=1 -timeout 0 -v
 	@REGENT_SIM_SCHEDULES=$(or $(SEEDS),1000000) REGENT_SIM_FIRST=$(or $(FIRST),1) $(GO) test ./policy/agent -run 'Schedules' -count=1 -timeout 0 -v
+
+mutation: ## what share of seeded faults in the deciding packages the tests notice (an hour or more)
+	@for pkg in vrrp policy; do \
+		$(GO) run $(GREMLINS) unleash --exclude-files 'vrrpsim|transport|agent' --output-statuses l --timeout-coefficient 20 ./$$pkg || exit 1; \
+	done
+
+chaos: setup build ## random faults in namespaces for TIME (30m), judged by captures alone (as root); SEED plays one again
+	@mkdir -p $(ARTIFACTS)
+	@REGENT_CHAOS_TIME=$(or $(TIME),30m) REGENT_CHAOS_SEED=$(SEED) REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/chaos -run '^TestProofChaos$$' -count=1 -timeout 0 -v -artifacts -outputdir $(ARTIFACTS)
 
 clients: SHELL := /bin/bash
 clients: .SHELLFLAGS := -o pipefail -c
