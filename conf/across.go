@@ -56,7 +56,7 @@ func checkAcross(s scope, raw *rawConfig, cfg *Config) {
 	}
 	sharedAddresses(s, all)
 	sharedVRIDs(s, raw, all)
-	sharedSessions(s, raw, all, cfg.SyncGroups)
+	sharedSessions(s, raw, all, cfg)
 }
 
 // sharedAddresses finds an address that two services list. Link-local ones belong to their link only.

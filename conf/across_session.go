@@ -14,40 +14,48 @@ type wish struct {
 
 // sharedSessions finds checks that want one BFD session with different settings: there is one session between two addresses, whoever
 // has a check on it.
-func sharedSessions(s scope, raw *rawConfig, all []pair, groups []SyncGroup) {
+func sharedSessions(s scope, raw *rawConfig, all []pair, cfg *Config) {
 	var seen []wish
-	look := func(raws []table[rawCheck], checks []HealthCheck, iface string) {
+	look := func(at scope, off int, c *HealthCheck, iface string) {
+		address, err := netip.ParseAddr(c.Target)
+		if c.Kind != CheckBFD || err != nil {
+			return
+		}
+		w := wish{address: address, bfd: *c.BFD, line: s.line(off)}
+		if address.Is6() && address.IsLinkLocalUnicast() {
+			w.iface = iface
+		}
+		for _, o := range seen {
+			if w.clashes(o) {
+				at.errorf(off, "bfd %s: line %d wants the same session with other settings: give both the same", address, o.line)
+				break
+			}
+		}
+		seen = append(seen, w)
+	}
+	checks := func(raws []table[rawCheck], checks []HealthCheck, iface string) {
 		next := 0
 		for i := range raws {
-			if !raws[i].Set {
-				continue
+			if raws[i].Set {
+				look(raws[i].scope, raws[i].V.BFD.off, &checks[next], iface)
+				next++
 			}
-			c, at := &checks[next], raws[i].V.BFD.off
-			next++
-			address, err := netip.ParseAddr(c.Target)
-			if c.Kind != CheckBFD || err != nil {
-				continue
-			}
-			w := wish{address: address, bfd: *c.BFD, line: s.line(at)}
-			if address.Is6() && address.IsLinkLocalUnicast() {
-				w.iface = iface
-			}
-			for _, o := range seen {
-				if w.clashes(o) {
-					raws[i].scope.errorf(at, "bfd %s: the check on line %d wants the same session with other settings: give both the same", address, o.line)
-					break
-				}
-			}
-			seen = append(seen, w)
 		}
 	}
 	for _, p := range all {
-		look(p.raw.V.Checks.V, p.s.Checks, p.s.Interface)
+		checks(p.raw.V.Checks.V, p.s.Checks, p.s.Interface)
 	}
 	next := 0
 	for i := range raw.SyncGroups.V {
 		if t := &raw.SyncGroups.V[i]; t.Set {
-			look(t.V.Checks.V, groups[next].Checks, "")
+			checks(t.V.Checks.V, cfg.SyncGroups[next].Checks, "")
+			next++
+		}
+	}
+	next = 0
+	for i := range raw.Sessions.V {
+		if t := &raw.Sessions.V[i]; t.Set {
+			look(t.scope, t.V.Neighbor.off, &cfg.Sessions[next], "")
 			next++
 		}
 	}

@@ -30,7 +30,8 @@ type Config struct {
 	Services []Service // in the order of the file
 
 	SyncGroups []SyncGroup
-	Mail       *Mail // nil: no mail about changes of state
+	Sessions   []HealthCheck // BFD sessions that no check watches, for the other end
+	Mail       *Mail         // nil: no mail about changes of state
 
 	// Lines in iproute2's words, of what is there as long as the daemon runs.
 	StaticAddresses []string

@@ -19,6 +19,7 @@ type rawConfig struct {
 	StaticRules     list                 `toml:"static_rules" eg:"[\"from 10.1.0.0/16 table 100\"]"`
 	Mail            table[rawMail]       `toml:"mail" eg:"{ server = \"127.0.0.1:25\", from = \"regent@example.org\", to = [\"ops@example.org\"] }"`
 	SyncGroups      tables[rawSyncGroup] `toml:"sync_group" eg:"[[sync_group]]"`
+	Sessions        tables[rawSession]   `toml:"bfd" eg:"[[bfd]]"`
 
 	Log      table[rawLog]      `toml:"log" eg:"[log]"`
 	Status   table[rawStatus]   `toml:"status" eg:"[status]"`
@@ -53,6 +54,23 @@ type rawMail struct {
 	Timeout  duration       `toml:"timeout" eg:"\"30s\""`
 	Faults   scalar[bool]   `toml:"faults" eg:"true"`
 }
+
+// rawSession is a BFD session that no check watches.
+type rawSession struct {
+	Neighbor   scalar[string] `toml:"neighbor" eg:"\"10.0.0.2\""`
+	Name       scalar[string] `toml:"name" eg:"\"gateway\""`
+	Source     scalar[string] `toml:"source" eg:"\"10.0.0.1\""`
+	MinRX      duration       `toml:"min_rx" eg:"\"10ms\""`
+	MinTX      duration       `toml:"min_tx" eg:"\"10ms\""`
+	IdleTX     duration       `toml:"idle_tx" eg:"\"1s\""`
+	Multiplier scalar[int64]  `toml:"multiplier" eg:"5"`
+	Passive    scalar[bool]   `toml:"passive" eg:"true"`
+	TTL        scalar[int64]  `toml:"ttl" eg:"255"`
+	MaxHops    scalar[int64]  `toml:"max_hops" eg:"1"`
+	Multihop   scalar[bool]   `toml:"multihop" eg:"true"`
+}
+
+func (rawSession) label(_ map[string]any, i int) string { return fmt.Sprintf("bfd %d", i+1) }
 
 type rawSyncGroup struct {
 	Name     scalar[string]     `toml:"name" eg:"\"gateway\""`

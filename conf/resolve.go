@@ -38,6 +38,7 @@ func resolve(s scope, raw *rawConfig, readable bool) *Config {
 		}
 	}
 	resolveGroups(raw, cfg)
+	resolveSessions(raw, cfg)
 	checkAcross(s, raw, cfg)
 	lint(s, raw, cfg, readable)
 	return cfg

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -85,7 +86,12 @@ func (d *keepalivedDumper) answer(ctx context.Context, s os.Signal) error {
 	if p.DumpWithInstance {
 		name += instanceSuffix(d.suffix)
 	}
-	return dump.Write(cmp.Or(given, filepath.Join(dumpDir, name+"."+kind)), write)
+	err := dump.Write(cmp.Or(given, filepath.Join(dumpDir, name+"."+kind)), write)
+	if kind == "data" && len(snapshot.BFDs) > 0 {
+		other := strings.Replace(name, "keepalived", "keepalived_bfd", 1)
+		err = errors.Join(err, dump.Write(filepath.Join(dumpDir, other+".data"), func(w io.Writer) error { return dump.BFDs(w, snapshot) }))
+	}
+	return err
 }
 
 // instanceSuffix is how the name of a dump tells daemons apart: .[NAMESPACE_]INSTANCE.

@@ -71,7 +71,8 @@ func keepalivedState(k keepalivedConf, now status.Snapshot, netifs []dump.Interf
 		s.Processes = append(s.Processes, processState(t, results[t.Name], watchers["process"][t.Name]))
 	}
 	for _, t := range c.BFDs {
-		s.BFDs = append(s.BFDs, dump.BFD{Name: t.Name, Weight: t.Weight.V.N, Reverse: t.Weight.V.Reverse, Up: results[t.Name].OK, Tracking: watchers["bfd"][t.Name]})
+		session, up := sessionState(t, now.Sessions)
+		s.BFDs = append(s.BFDs, dump.BFD{Name: t.Name, Weight: t.Weight.V.N, Reverse: t.Weight.V.Reverse, Up: up, Tracking: watchers["bfd"][t.Name], Session: session})
 	}
 	for i := range s.Interfaces {
 		s.Interfaces[i].Tracking = watchers["interface"][s.Interfaces[i].Name]

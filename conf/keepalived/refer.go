@@ -303,8 +303,8 @@ func (p *parser) unused() {
 		}
 	}
 	for _, b := range p.cfg.BFDs {
-		if b.VRRP.V && !used["4"+b.Name] {
-			p.note(b.At, "bfd_instance %s is not tracked by anything", strings.TrimSpace(b.Name))
+		if !used["4"+b.Name] {
+			p.note(b.At, "bfd_instance %s is not tracked by anything: its session is there for the other end", strings.TrimSpace(b.Name))
 		}
 	}
 }

@@ -245,8 +245,8 @@ func (p *parser) bfdKeywords() []Keyword {
 		return p.times(v, time.Millisecond, time.Microsecond, 4294967295*time.Microsecond)
 	}
 	return in("bfd_instance",
-		kw("neighbor_ip", Rare, "IP", "192.0.2.254", p.address(&b.Neighbor)),
-		kw("neighbour_ip", Rare, "IP", "192.0.2.254", p.address(&b.Neighbor)),
+		kw("neighbor_ip", Rare, "IP", "192.0.2.253", p.address(&b.Neighbor)),
+		kw("neighbour_ip", Rare, "IP", "192.0.2.253", p.address(&b.Neighbor)),
 		kw("source_ip", Rare, "IP", "192.0.2.1", p.address(&b.Source)),
 		kw("min_rx", Rare, "MILLISECONDS", "100", ms(&b.MinRX)),
 		kw("min_tx", Rare, "MILLISECONDS", "100", ms(&b.MinTX)),
@@ -279,6 +279,10 @@ func (p *parser) endBFD() {
 	}
 	if b.Source.IsSet() && b.Source.V.Is4() != b.Neighbor.V.Is4() {
 		p.warn(b.Source.At, "bfd_instance %s: source_ip %s is not of the family of neighbor_ip %s; the instance is dropped", b.Name, b.Source.V, b.Neighbor.V)
+		return
+	}
+	if i := slices.IndexFunc(p.cfg.BFDs, func(o *BFD) bool { return o.Neighbor.V == b.Neighbor.V }); i >= 0 {
+		p.warn(b.Neighbor.At, "bfd_instance %s: neighbor_ip %s is that of bfd_instance %s; the instance is dropped", b.Name, b.Neighbor.V, p.cfg.BFDs[i].Name)
 		return
 	}
 	fill(&b.MinRX, 10*time.Millisecond)

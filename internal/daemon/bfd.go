@@ -89,6 +89,11 @@ func (d *Daemon) watchSessions() {
 			}
 		}
 	}
+	for _, c := range d.cfg.Sessions {
+		if path, config := sessionConfig(&conf.Service{}, c); wanted[path] == nil {
+			wanted[path] = &session{config: config, reader: nameOf(c)}
+		}
+	}
 	for path := range p.known {
 		if wanted[path] == nil {
 			p.speaker.Forget(path)
@@ -250,6 +255,7 @@ func (d *Daemon) sessionStatus() []status.Session {
 		}
 		if st, ok := d.sessions.speaker.Session(path); ok {
 			v.State, v.Diagnostic, v.RemoteState, v.RemoteDiagnostic = st.State.String(), st.Diagnostic.String(), st.RemoteState.String(), st.RemoteDiagnostic.String()
+			v.Discriminator, v.RemoteDiscriminator = st.Discriminator, st.RemoteDiscriminator
 			v.Since, v.Interval, v.DetectionTime = st.Since, st.Interval.Seconds(), st.DetectionTime.Seconds()
 			v.Downs, v.Sent, v.Received, v.SendErrors = st.Downs, st.Sent, st.Received, st.Failed
 			for why, n := range st.Discarded {

@@ -17,20 +17,22 @@ type Session struct {
 	Source   string `json:"source"` // "": the kernel chooses
 	Multihop bool   `json:"multihop"`
 	// Counts is whether checks on it pass. It differs from the state after the neighbor ended the session on purpose.
-	Counts           bool              `json:"counts_as_up"`
-	State            string            `json:"state"` // admin down | down | init | up
-	Diagnostic       string            `json:"diagnostic"`
-	RemoteState      string            `json:"remote_state"`
-	RemoteDiagnostic string            `json:"remote_diagnostic"`
-	Since            time.Time         `json:"since"`          // it came up or went down last
-	Interval         float64           `json:"interval"`       // between packets sent, in seconds
-	DetectionTime    float64           `json:"detection_time"` // in seconds; 0: the neighbor was not heard
-	Downs            uint64            `json:"downs"`          // how often it went down
-	Sent             uint64            `json:"packets_sent"`
-	Received         uint64            `json:"packets_received"`
-	SendErrors       uint64            `json:"send_errors"`
-	Discarded        map[string]uint64 `json:"packets_discarded"` // by reason
-	Error            string            `json:"error"`             // why there is no session; "" if there is one
+	Counts              bool              `json:"counts_as_up"`
+	State               string            `json:"state"` // admin down | down | init | up
+	Diagnostic          string            `json:"diagnostic"`
+	RemoteState         string            `json:"remote_state"`
+	RemoteDiagnostic    string            `json:"remote_diagnostic"`
+	Discriminator       uint32            `json:"discriminator"`
+	RemoteDiscriminator uint32            `json:"remote_discriminator"` // 0: not known
+	Since               time.Time         `json:"since"`                // it came up or went down last
+	Interval            float64           `json:"interval"`             // between packets sent, in seconds
+	DetectionTime       float64           `json:"detection_time"`       // in seconds; 0: the neighbor was not heard
+	Downs               uint64            `json:"downs"`                // how often it went down
+	Sent                uint64            `json:"packets_sent"`
+	Received            uint64            `json:"packets_received"`
+	SendErrors          uint64            `json:"send_errors"`
+	Discarded           map[string]uint64 `json:"packets_discarded"` // by reason
+	Error               string            `json:"error"`             // why there is no session; "" if there is one
 }
 
 // sessionTable writes a line a session.

@@ -43,7 +43,7 @@ func (v *converter) checks(of string, t *keepalived.Tracks) {
 	for _, track := range t.BFDs {
 		if b := find(v.cfg.BFDs, track.Name, func(b *keepalived.BFD) string { return b.Name }); b != nil {
 			v.table(track.At, header, b.Comment)
-			v.bfd(b)
+			v.bfd(b, "bfd")
 			v.weight(track, 0)
 		}
 	}
@@ -152,11 +152,33 @@ func (v *converter) processes(p *keepalived.TrackProcess) {
 	v.set(keepalived.Place{}, "fall", 1)
 }
 
+// sessions writes a [[bfd]] for each bfd_instance that nothing tracks: keepalived runs its session all the same, which the other end may
+// track.
+func (v *converter) sessions() {
+	tracked := map[string]bool{}
+	for _, i := range v.cfg.Instances {
+		for _, t := range i.Tracks.BFDs {
+			tracked[t.Name] = true
+		}
+	}
+	for _, g := range v.cfg.SyncGroups {
+		for _, t := range g.Tracks.BFDs {
+			tracked[t.Name] = true
+		}
+	}
+	for _, b := range v.cfg.BFDs {
+		if !tracked[b.Name] {
+			v.table(b.At, "[[bfd]]", b.Comment)
+			v.bfd(b, "neighbor")
+		}
+	}
+}
+
 // bfd writes a bfd_instance.
-func (v *converter) bfd(b *keepalived.BFD) {
+func (v *converter) bfd(b *keepalived.BFD, key string) {
 	const most = 1000 * time.Second
 	who := "bfd_instance " + b.Name + ": "
-	v.set(b.Neighbor.At, "bfd", b.Neighbor.V)
+	v.set(b.Neighbor.At, key, b.Neighbor.V)
 	v.set(b.At, "name", v.called(b.At, b.Name))
 	if b.Source.IsSet() {
 		v.set(b.Source.At, "source", b.Source.V)

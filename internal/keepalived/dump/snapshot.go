@@ -253,6 +253,19 @@ type BFD struct {
 	Reverse  bool
 	Up       bool
 	Tracking []Track
+	Session  Session
+}
+
+// Session is the session of a bfd_instance.
+type Session struct {
+	Neighbor, Source                   netip.Addr // the source may be absent
+	MinRX, MinTX, IdleTX               time.Duration
+	Multiplier, TTL, MaxHops           int
+	Passive                            bool
+	State, RemoteState                 string // as RFC 5880 writes them, in lower case
+	Diagnostic, RemoteDiagnostic       string // likewise
+	Discriminator, RemoteDiscriminator uint32
+	Interval, DetectionTime            time.Duration
 }
 
 // Interface is a network interface.

@@ -33,6 +33,7 @@ func (p *printer) trackers(s *Snapshot) {
 		p.line(" VRRP Track BFD = %s", b.Name)
 		p.line("   Weight = %d%s", b.Weight, reversed(b.Reverse))
 		p.line("   Bfd is %s", map[bool]string{false: "down", true: "up"}[b.Up])
+		p.line("   Tracking VRRP instances :")
 		p.tracking(b.Tracking)
 	}
 }
