@@ -198,9 +198,10 @@ func (c *Cluster) victim(r Round) *member {
 	return active
 }
 
-// again starts a daemon that has ended.
+// again starts a daemon that has ended, or is about to.
 func (m *member) again(ctx context.Context) error {
-	if err := m.daemon.Stop(); err != nil {
+	err := peers.Await(ctx, 5*time.Second, "the daemon of "+m.Name()+" ends", func() bool { return len(m.daemon.Pids()) == 0 })
+	if err != nil {
 		return err
 	}
 	return m.daemon.Start(ctx, m.Node, m.router)
