@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,13 @@ type Process struct {
 	TerminateDelay time.Duration
 }
 
+// A census that is told of processes counts them all the same: soon after it began, as one that was ending then may have looked alive,
+// and then from time to time.
+const (
+	firstRecount = time.Second
+	recount      = time.Minute
+)
+
 // census counts processes, and waits before it believes that there are enough or too few.
 type census struct {
 	proc  string
@@ -33,25 +41,86 @@ type census struct {
 	known bool
 	held  bool      // the verdict
 	since time.Time // since when the count says something else; zero: it does not
+
+	mu       sync.Mutex
+	followed bool             // it is told of processes that begin and end
+	again    time.Time        // to count
+	settled  bool             // it was counted more than once
+	pids     map[int]struct{} // those that match; good for as long as it is followed and was counted
 }
 
 func newCensus(proc string, c *Check) *census { return &census{proc: proc, check: c, now: time.Now} }
 
 // look counts.
 func (c *census) look(context.Context) outcome {
-	n, err := c.count()
+	n, err := c.number()
 	if err != nil {
 		return bad("%v", err)
 	}
 	p := c.check.Process
 	enough := n >= p.Quorum && (p.QuorumMax == 0 || n <= p.QuorumMax)
-	o := outcome{ok: c.settle(enough, c.now()), value: float64(n)}
+	now := c.now()
+	o := outcome{ok: c.settle(enough, now), value: float64(n)}
+	if !c.since.IsZero() {
+		o.again = max(time.Millisecond, c.since.Add(c.delay(enough)).Sub(now))
+	}
 	want := fmt.Sprintf("%d", p.Quorum)
 	if p.QuorumMax > 0 {
 		want += fmt.Sprintf(" to %d", p.QuorumMax)
 	}
 	o.detail = fmt.Sprintf("%d processes %s run, want %s", n, c.check.Target, want)
 	return o
+}
+
+// number is how many processes match: as it was told, or counted.
+func (c *census) number() (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.followed && c.pids != nil && c.now().Before(c.again) {
+		return len(c.pids), nil
+	}
+	pids, err := c.count()
+	if err != nil {
+		return 0, err
+	}
+	wait := recount
+	if !c.settled {
+		c.settled, wait = true, firstRecount
+	}
+	c.pids, c.again = pids, c.now().Add(wait)
+	return len(pids), nil
+}
+
+// follow makes the census count anew, and says whether it is told of changes from then on.
+func (c *census) follow(followed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.followed, c.pids, c.settled = followed, nil, false
+}
+
+// hear takes in what happened to a process, and reports whether there are more or fewer now.
+func (c *census) hear(e procEvent, seen *sighting) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pids == nil {
+		return false // it is about to count
+	}
+	before := len(c.pids)
+	switch e.what {
+	case processFork:
+		if _, ours := c.pids[e.parent]; ours {
+			c.pids[e.pid] = struct{}{}
+		}
+	case processExit:
+		delete(c.pids, e.pid)
+	case processExec, processName:
+		if seen != nil && c.check.matches(seen.name, seen.args) {
+			c.pids[e.pid] = struct{}{}
+		} else {
+			delete(c.pids, e.pid)
+		}
+	}
+	return len(c.pids) != before
 }
 
 // settle holds the verdict until a change has lasted for as long as the file wants.
@@ -63,41 +132,60 @@ func (c *census) settle(enough bool, now time.Time) bool {
 	if c.since.IsZero() {
 		c.since = now
 	}
-	delay := c.check.Process.TerminateDelay
-	if enough {
-		delay = c.check.Process.ForkDelay
-	}
-	if now.Sub(c.since) >= delay {
+	if now.Sub(c.since) >= c.delay(enough) {
 		c.held, c.since = enough, time.Time{}
 	}
 	return c.held
 }
 
+// delay is how long it must be so before it is believed.
+func (c *census) delay(enough bool) time.Duration {
+	if enough {
+		return c.check.Process.ForkDelay
+	}
+	return c.check.Process.TerminateDelay
+}
+
 // kernelName is how much of a name the kernel keeps.
 const kernelName = 15
 
-// count counts the processes that match.
-func (c *census) count() (n int, err error) {
+// count finds the processes that match.
+func (c *census) count() (map[int]struct{}, error) {
 	entries, err := os.ReadDir(c.proc)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	pids := map[int]struct{}{}
 	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
-			continue
-		}
-		dir := filepath.Join(c.proc, e.Name())
-		comm, err := os.ReadFile(filepath.Join(dir, "comm"))
+		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
-			continue // it has ended
-		}
-		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-		if err != nil || !c.check.matches(strings.TrimSuffix(string(comm), "\n"), words(line)) || !alive(dir) {
 			continue
 		}
-		n++
+		if s := sight(c.proc, pid); s != nil && c.check.matches(s.name, s.args) {
+			pids[pid] = struct{}{}
+		}
 	}
-	return n, nil
+	return pids, nil
+}
+
+// sighting is a process as it was seen.
+type sighting struct {
+	name string // the kernel's
+	args []string
+}
+
+// sight looks at a process; nil if it has ended.
+func sight(proc string, pid int) *sighting {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	comm, err := os.ReadFile(filepath.Join(dir, "comm"))
+	if err != nil {
+		return nil
+	}
+	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || !alive(dir) {
+		return nil
+	}
+	return &sighting{strings.TrimSuffix(string(comm), "\n"), words(line)}
 }
 
 // words parts the arguments of a process.

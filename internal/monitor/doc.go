@@ -16,6 +16,16 @@
 //	unit       a systemd unit is active
 //	file       a file holds a number, which is the value
 //	interface  a network interface is up and has a carrier
+//	readable   a user may read a file
+//	number     a file holds an integer, as keepalived's track_file has it
+//
+// # At once
+//
+// Some things need not be asked for, as the kernel tells of them; the interval is then what finds the rest. Processes that begin
+// and end are told by the process connector (CN_PROC), which needs CAP_NET_ADMIN and is there in the first network and pid namespace alone:
+// elsewhere /proc is looked through at each interval, and that is logged once. Where it is, /proc is looked through from time to time, and
+// after events were lost. Files that are made, written, replaced and deleted are told by inotify on their directories, or on the nearest
+// ones above that there are.
 //
 // Details are sentences that name place and reason: "connect 127.0.0.1:5432: connection refused".
 package monitor

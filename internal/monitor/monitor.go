@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -66,6 +65,8 @@ type Monitor struct {
 	log     *slog.Logger
 	slots   chan struct{}
 	units   *units
+	follow  *follower
+	files   *watcher
 	results chan Result
 
 	mu       sync.Mutex
@@ -84,31 +85,6 @@ type key struct {
 	index   int
 }
 
-// runner is one check at work, for all who have it.
-type runner struct {
-	check  Check
-	name   string // in shared
-	probe  func(context.Context) outcome
-	cancel context.CancelFunc
-	hurry  chan struct{}
-
-	mu      sync.Mutex
-	readers []key
-	known   bool
-	verdict Result // without a reader
-	streak  int    // results in a row that contradict the verdict
-}
-
-// outcome is one result of a check.
-type outcome struct {
-	ok     bool
-	value  float64
-	detail string
-
-	exit, signal int
-	timedOut     bool
-}
-
 // New returns a monitor that watches nothing.
 func New(o Options) *Monitor {
 	if o.Limit == 0 {
@@ -117,7 +93,7 @@ func New(o Options) *Monitor {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	m := &Monitor{log: o.Logger, slots: make(chan struct{}, o.Limit), units: &units{address: o.Bus}, results: make(chan Result),
+	m := &Monitor{log: o.Logger, slots: make(chan struct{}, o.Limit), units: &units{address: o.Bus}, follow: newFollower(o.Logger), files: newWatcher(o.Logger), results: make(chan Result),
 		services: map[string][]*runner{}, shared: map[string]*runner{}, waiting: map[key]Result{}, wake: make(chan struct{}, 1)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.running.Go(m.deliver)
@@ -233,7 +209,7 @@ func (m *Monitor) start(service string, index int, c Check) *runner {
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
 	r := &runner{check: c, name: name, cancel: cancel, hurry: make(chan struct{}, 1), readers: []key{k}}
-	r.probe = m.probeOf(&r.check)
+	r.probe, r.watch = m.probeOf(&r.check)
 	m.shared[name] = r
 	m.running.Go(func() { m.run(ctx, r) })
 	return r
@@ -252,86 +228,6 @@ func (c *Check) identity() string {
 func (r Result) of(k key) Result {
 	r.Service, r.Index = k.service, k.index
 	return r
-}
-
-// firstWithin is when a new check runs first: soon, and not all at once.
-const firstWithin = 50 * time.Millisecond
-
-func (m *Monitor) run(ctx context.Context, r *runner) {
-	defer r.cancel()
-	timer := time.NewTimer(rand.N(firstWithin)) //nolint:gosec // jitter
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		case <-r.hurry:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case m.slots <- struct{}{}:
-		}
-		limit, cancel := context.WithTimeout(ctx, r.check.Timeout)
-		o := r.probe(limit)
-		cancel()
-		<-m.slots
-		if ctx.Err() != nil {
-			return
-		}
-		if turned, res := r.judge(o, time.Now()); turned {
-			m.report(ctx, r, res)
-		}
-		timer.Reset(jitter(r.check.Interval))
-	}
-}
-
-// jitter is an interval, up to a tenth shorter or longer.
-func jitter(d time.Duration) time.Duration {
-	tenth := d / 10
-	if tenth <= 0 {
-		return d
-	}
-	return d - tenth + rand.N(2*tenth+1) //nolint:gosec // jitter
-}
-
-// judge takes in a result and says whether the verdict turned. The first result is the first verdict, unless the check starts bad.
-func (r *runner) judge(o outcome, now time.Time) (bool, Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	v := &r.verdict
-	if !r.known {
-		r.known = true
-		if r.check.StartBad && o.ok && r.check.Rise > 1 {
-			r.streak = 1
-			*v = Result{Detail: o.detail, Since: now}
-			return true, *v
-		}
-		*v = o.result(now)
-		return true, *v
-	}
-	if o.ok == v.OK {
-		r.streak = 0
-		since, changed := v.Since, o.value != v.Value && (o.ok || r.check.Kind == "process")
-		*v = o.result(since)
-		return changed, *v
-	}
-	r.streak++
-	needed := r.check.Rise
-	if v.OK {
-		needed = r.check.Fall
-	}
-	if r.streak < needed {
-		return false, *v
-	}
-	r.streak = 0
-	*v = o.result(now)
-	return true, *v
-}
-
-func (o outcome) result(since time.Time) Result {
-	return Result{OK: o.ok, Value: o.value, Detail: o.detail, Since: since, Exit: o.exit, Signal: o.signal, TimedOut: o.timedOut}
 }
 
 // report queues a result for each who has the check.

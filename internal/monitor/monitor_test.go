@@ -28,7 +28,8 @@ func once(t *testing.T, m *Monitor, c Check) outcome {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	defer cancel()
-	return m.probeOf(&c)(ctx)
+	probe, _ := m.probeOf(&c)
+	return probe(ctx)
 }
 
 func newMonitor(t *testing.T, o Options) *Monitor {

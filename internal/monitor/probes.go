@@ -26,32 +26,37 @@ func good(format string, args ...any) outcome {
 
 func bad(format string, args ...any) outcome { return outcome{detail: fmt.Sprintf(format, args...)} }
 
-// probeOf returns what runs a check once.
-func (m *Monitor) probeOf(c *Check) func(context.Context) outcome {
+// probeOf returns what runs a check once, and what tells when it is to be run beside its interval; nil: nothing does.
+func (m *Monitor) probeOf(c *Check) (probe func(context.Context) outcome, watch func(hurry func()) (end func())) {
+	file := func(hurry func()) func() { return m.files.add(m.ctx, &m.running, c.Target, hurry) }
 	switch c.Kind {
 	case "tcp":
-		return c.tcp
+		return c.tcp, nil
 	case "http":
-		return c.http()
+		return c.http(), nil
 	case "exec":
-		return c.exec
+		return c.exec, nil
 	case "process":
 		if c.Process != nil {
-			return newCensus("/proc", c).look
+			census := newCensus("/proc", c)
+			return census.look, func(hurry func()) func() {
+				m.follow.add(m.ctx, &m.running, census, hurry)
+				return func() { m.follow.remove(census) }
+			}
 		}
-		return func(context.Context) outcome { return processRuns("/proc", c.Target) }
+		return func(context.Context) outcome { return processRuns("/proc", c.Target) }, nil
 	case "unit":
-		return func(ctx context.Context) outcome { return m.units.active(ctx, c.Target) }
+		return func(ctx context.Context) outcome { return m.units.active(ctx, c.Target) }, nil
 	case "file":
-		return func(context.Context) outcome { return fileValue(c.Target) }
+		return func(context.Context) outcome { return fileValue(c.Target) }, file
 	case "interface":
-		return func(context.Context) outcome { return linkUp(net.InterfaceByName, c.Target) }
+		return func(context.Context) outcome { return linkUp(net.InterfaceByName, c.Target) }, nil
 	case "readable":
-		return c.readable
+		return c.readable, file
 	case "number":
-		return func(context.Context) outcome { return number(c.Target) }
+		return func(context.Context) outcome { return number(c.Target) }, file
 	}
-	return func(context.Context) outcome { return bad("unknown kind of check %q", c.Kind) }
+	return func(context.Context) outcome { return bad("unknown kind of check %q", c.Kind) }, nil
 }
 
 // timedOut says it in words when the check's own limit ended it.
