@@ -35,8 +35,10 @@ type Options struct {
 	Alerts func(Alerts) error
 	// Lacking are keys that whoever runs the configuration cannot do: they are refused where they ask for something. nil: none.
 	Lacking []string
-	// Address, Route and Rule judge lines in iproute2's words, an address without its options left out; nil: all are good.
-	Address, Route, Rule func(line string) error
+	// Address, Rule and Route judge lines in iproute2's words, an address without its options left out; nil: all are good. dev
+	// is the interface of a route that names none, "" if there is no such one.
+	Address, Rule func(line string) error
+	Route         func(line, dev string) error
 }
 
 // Load reads a configuration file. The configuration is nil if a diagnostic is an error.

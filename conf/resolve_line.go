@@ -72,7 +72,7 @@ func (r *serviceResolver) alongside() {
 			r.out.Excluded = append(r.out.Excluded, AddressLine{p, options})
 		}
 	}
-	r.out.Routes = routing(r.scope, "route", r.raw.Routes, r.d.options.Route)
+	r.out.Routes = routing(r.scope, "route", r.raw.Routes, r.d.options.route(r.out.Interface))
 	r.out.Rules = routing(r.scope, "rule", r.raw.Rules, r.d.options.Rule)
 }
 
@@ -81,12 +81,27 @@ func resolveStatic(s scope, raw *rawConfig, cfg *Config) {
 	lacking(s, "static_addresses", raw.StaticAddresses.given, len(raw.StaticAddresses.V) > 0)
 	lacking(s, "static_routes", raw.StaticRoutes.given, len(raw.StaticRoutes.V) > 0)
 	lacking(s, "static_rules", raw.StaticRules.given, len(raw.StaticRules.V) > 0)
-	for _, e := range raw.StaticAddresses.V {
-		if e.Set {
-			addressLine(s, e)
+	for i, e := range raw.StaticAddresses.V {
+		if !e.Set {
+			continue
+		}
+		p, options, ok := addressLine(s, e)
+		switch {
+		case ok && !slices.Contains(strings.Fields(options), "dev"):
+			s.errorf(e.off, "static address %s has no interface: write \"%s dev eth0\", with the right name", p, p)
+		case slices.ContainsFunc(raw.StaticAddresses.V[:i], func(o scalar[string]) bool { return o.V == e.V }):
+			s.errorf(e.off, "static address %q is listed twice: remove one", e.V)
 		}
 	}
 	cfg.StaticAddresses = raw.StaticAddresses.texts()
-	cfg.StaticRoutes = routing(s, "route", raw.StaticRoutes, s.d.options.Route)
+	cfg.StaticRoutes = routing(s, "route", raw.StaticRoutes, s.d.options.route(""))
 	cfg.StaticRules = routing(s, "rule", raw.StaticRules, s.d.options.Rule)
+}
+
+// route is the hook for routes with an interface for those that name none.
+func (o Options) route(dev string) func(string) error {
+	if o.Route == nil {
+		return nil
+	}
+	return func(line string) error { return o.Route(line, dev) }
 }

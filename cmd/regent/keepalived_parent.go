@@ -131,7 +131,7 @@ func (k *keepalivedProcess) supervise(ctx context.Context, log *logging, read ke
 	go child.forward(ctx, func() { k.dumpParent(log, read) })
 	report := event.NewReporter(log.Logger, read.config.Node)
 	o := supervisor.Options{
-		Worker: append([]string{"/proc/self/exe"}, os.Args[1:]...), Log: log.Logger, Kernel: lastWillKernel(kernel), Signals: signals,
+		Worker: append([]string{"/proc/self/exe"}, os.Args[1:]...), Log: log.Logger, Kernel: lastWillKernel(kernel, log.Logger), Signals: signals,
 		Start: func(cmd *exec.Cmd) error { return child.start(cmd, realtime) },
 		Died: func(text string, fields ...any) {
 			report.Report(event.WorkerDied, text, fields...)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -90,7 +91,7 @@ func runSupervisor(ctx context.Context, c *cobra.Command, f runFlags) error {
 	o := supervisor.Options{
 		Worker:  append([]string{"/proc/self/exe", "run", "--worker"}, f.workerArgs(cfg)...),
 		Log:     log.Logger,
-		Kernel:  lastWillKernel(kernel),
+		Kernel:  lastWillKernel(kernel, log.Logger),
 		Signals: signals,
 		Died:    func(text string, fields ...any) { report.Report(event.WorkerDied, text, fields...) },
 		Notify: func(state string) {
@@ -124,7 +125,7 @@ func startRealtime(cmd *exec.Cmd) error {
 }
 
 // lastWillKernel is what a last will does to the kernel, by the packages that know how.
-func lastWillKernel(k *takeover.Kernel) supervisor.Kernel {
+func lastWillKernel(k *takeover.Kernel, log *slog.Logger) supervisor.Kernel {
 	plain := func(as []supervisor.Address) []takeover.Address {
 		out := make([]takeover.Address, len(as))
 		for i, a := range as {
@@ -137,7 +138,8 @@ func lastWillKernel(k *takeover.Kernel) supervisor.Kernel {
 		Keep: func(as []supervisor.Address, lease time.Duration) error {
 			return errors.Join(k.Refresh(plain(as), lease)...)
 		},
-		Remove: func(as []supervisor.Address) error { return worker.GiveUp(k, plain(as)) },
+		Remove:  func(as []supervisor.Address) error { return worker.GiveUp(k, plain(as)) },
+		Unroute: func(routes, rules []string) error { return worker.Unroute(log, routes, rules) },
 	}
 }
 

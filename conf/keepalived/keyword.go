@@ -83,7 +83,7 @@ func Keywords() []Keyword {
 var (
 	later = []string{
 		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix", "no_accept", "strict_mode", "vrrp_strict",
-		"virtual_routes", "virtual_rules", "static_ipaddress", "static_routes", "static_rules", "auth_hmac",
+		"auth_hmac",
 		"mcast_dst_ip", "vrrp_mcast_group4", "vrrp_mcast_group6", "unicast_ttl", "old_unicast_checksum",
 		"nftables", "nftables_priority", "nftables_counters", "nftables_ifindex",
 	}

@@ -196,7 +196,7 @@ func (p *parser) settleStatic() {
 	for k := range c.StaticAddresses {
 		known(&c.StaticAddresses[k].TrackGroup, c.StaticAddresses[k].At)
 	}
-	p.untracked(c.StaticRoutes)
+	p.untracked(c.StaticRoutes, c.StaticRules)
 	for k := range c.StaticRoutes {
 		known(&c.StaticRoutes[k].TrackGroup, c.StaticRoutes[k].At)
 	}

@@ -224,12 +224,17 @@ func (w *words) uint32(o, t Token) uint32 {
 	return uint32(n)
 }
 
+// leastTime is the least rtt, rttvar and rto_min in milliseconds.
+const leastTime = 200
+
+func isTime(metric string) bool { return metric == "rtt" || metric == "rttvar" || metric == "rto_min" }
+
 // metric reads NAME [lock] N.
 func (w *words) metric(r *Route, o Token) {
 	m := Metric{Name: o.Text, Lock: w.take("lock")}
 	t := w.value(o)
 	number, unit := t.Text, uint64(1)
-	if o.Text == "rtt" || o.Text == "rttvar" || o.Text == "rto_min" {
+	if isTime(o.Text) {
 		// These are times: milliseconds unless the unit is said, as in iproute2.
 		if s, ok := strings.CutSuffix(number, "ms"); ok {
 			number = s
@@ -243,6 +248,10 @@ func (w *words) metric(r *Route, o Token) {
 		return
 	}
 	m.N = uint32(n * unit)
+	if isTime(o.Text) && m.N < leastTime {
+		w.warn(t.At, "%s %dms is less than %d ms, which is taken", o.Text, m.N, leastTime)
+		m.N = leastTime
+	}
 	r.Metrics = append(r.Metrics, m)
 }
 

@@ -285,7 +285,7 @@ func (p *parser) settleItems(i *Instance) {
 			list[k].VMAC = list[k].VMAC || i.VMACAddresses.V
 		}
 	}
-	p.untracked(i.Routes)
+	p.untracked(i.Routes, i.Rules)
 }
 
 func (p *parser) fillDev(list []Address, dev string) {
@@ -296,9 +296,19 @@ func (p *parser) fillDev(list []Address, dev string) {
 	}
 }
 
-// untracked names routes whose disappearance nobody would see.
-func (p *parser) untracked(routes []Route) {
+// untracked names routes whose disappearance nobody would see. What is tracked is known by keepalived's own protocol.
+func (p *parser) untracked(routes []Route, rules []Rule) {
+	reset := func(protocol *string, loose bool, at Place) {
+		if *protocol != "" && !loose {
+			p.warn(at, "protocol %s needs no_track: it is left out", *protocol)
+			*protocol = ""
+		}
+	}
+	for k := range rules {
+		reset(&rules[k].Protocol, rules[k].NoTrack, rules[k].At)
+	}
 	for k := range routes {
+		reset(&routes[k].Protocol, routes[k].NoTrack, routes[k].At)
 		if r := &routes[k]; r.Dev == "" && !r.NoTrack {
 			p.warn(r.At, "the route to %s names no interface (dev): it is not tracked", r.To)
 			r.NoTrack = true

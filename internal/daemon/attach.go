@@ -22,6 +22,9 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 	for _, l := range d.watch.Snapshot() {
 		d.links[l.Name] = l
 	}
+	d.lostStatic(c.Removed)
+	d.holdStatic()
+	d.paths.retry()
 	d.attachAll(d.routers)
 	d.apply(d.restoreAddresses(c.Removed))
 	for name, checks := range d.watched {
@@ -48,6 +51,9 @@ func (d *Daemon) attachAll(rs []*router) {
 		_, err := choose(link, &r.spec)
 		if err == nil {
 			err = d.place(r, link.Index)
+		}
+		if err == nil {
+			err = d.placePaths(r)
 		}
 		if r.silent {
 			err = d.silence(r)
@@ -273,9 +279,12 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router
 	return touched
 }
 
-// ours are all virtual addresses of this daemon.
+// ours are all virtual addresses of this daemon (true), and the static ones (false).
 func (d *Daemon) ours() map[netip.Addr]bool {
 	out := map[netip.Addr]bool{}
+	for _, s := range d.static.addresses {
+		out[s.Prefix.Addr()] = false
+	}
 	for _, r := range d.routers {
 		for _, a := range r.everything() {
 			out[a] = true

@@ -58,6 +58,9 @@ type Daemon struct {
 	window    window
 	moved     bool // what is performed here may have changed
 	recorder  *recorder
+	paths     paths
+	static    statics
+	still     bool // the static items have gone, too
 
 	routers []*router
 	byID    map[vrrp.ID]*router
@@ -170,6 +173,8 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.sessionChanged(c)
 		case ev := <-d.refusals:
 			d.refusalEvent(ev)
+		case gone := <-d.paths.removed:
+			d.pathsRemoved(gone)
 		case fs := <-faults:
 			d.sendFaults(fs)
 		case f := <-d.requests:
@@ -193,6 +198,7 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 			d.recount()
 		}
 		if d.stopping && !d.answering() && (!d.mind.Busy() || time.Now().After(d.stopBy)) {
+			d.endStatic()
 			d.farewell()
 			return nil
 		}

@@ -19,6 +19,8 @@ func (d *Daemon) apply(touched []*router) {
 	c := reconcile(d.routers, touched)
 	d.perform(takeover.Give(services(c.give), takeover.Lost), c.give)
 	d.perform(takeover.Take(services(c.take)), c.take)
+	d.dropPaths() // what no address came or went with
+	d.addPaths()
 	d.moved = true
 	if len(c.give)+len(c.take) > 0 {
 		d.remember()
@@ -60,6 +62,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 			d.refusal("end serving", d.respond.Withdraw(plain(s.Addresses)))
 		case takeover.AddAddresses:
 			hs = d.add(hs)
+			d.addPaths()
 		case takeover.Announce:
 			d.announceHeld(hs)
 			d.bequeath(hs)
@@ -77,6 +80,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 		case takeover.AwaitHeir:
 			return // the rest follows when the heir was heard: the router wants its addresses no more then
 		case takeover.DeleteAddresses:
+			d.dropPaths() // after the resets, which may need them
 			d.delete(hs)
 			d.bequeath(hs)
 		}
@@ -164,15 +168,20 @@ func (d *Daemon) addressFailed(h holding, err error) {
 func (d *Daemon) announceHeld(hs []holding) {
 	byPolicy := map[takeover.Policy][]holding{}
 	for _, h := range hs {
-		g := h.router.service.GARP
-		p := takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval,
-			// The next node takes over when three adverts are missing, of which the last may have left an interval before.
-			Fresh: h.router.vrrp.Interval * 3 / 2}
+		p := h.router.announcing()
 		byPolicy[p] = append(byPolicy[p], h)
 	}
 	for p, hs := range byPolicy {
 		d.announce.Start(d.announcements(hs), p)
 	}
+}
+
+// announcing is how often the addresses of a router are announced.
+func (s *spec) announcing() takeover.Policy {
+	g := s.service.GARP
+	return takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval,
+		// The next node takes over when three adverts are missing, of which the last may have left an interval before.
+		Fresh: s.vrrp.Interval * 3 / 2}
 }
 
 func (d *Daemon) announcements(hs []holding) []takeover.Announcement {

@@ -12,7 +12,8 @@ import (
 
 // source returns the address that a router's adverts are sent from on a link, or why it cannot take part there:
 // the configured one if it is on the link, else the first primary IPv4 address, or the first usable IPv6 link-local
-// address. Virtual addresses, of this daemon (ours) or marked by an earlier run, are never a source.
+// address. Virtual addresses, of this daemon (true in ours) or marked by an earlier run, are never a source; static ones of this
+// daemon (false in ours) may be.
 func source(link takeover.LinkState, s *spec, ours map[netip.Addr]bool) (netip.Addr, error) {
 	name := s.service.Interface
 	if link.Index == 0 {
@@ -29,7 +30,7 @@ func source(link takeover.LinkState, s *spec, ours map[netip.Addr]bool) (netip.A
 	tentative := false
 	for _, a := range link.Addrs {
 		addr := a.Prefix.Addr()
-		if addr.Is6() != v6 || ours[addr] || a.Proto == takeover.Protocol {
+		if addr.Is6() != v6 || virtual(addr, a.Proto, ours) {
 			continue
 		}
 		if want.IsValid() && addr != want || !want.IsValid() && v6 && !addr.IsLinkLocalUnicast() {
@@ -50,4 +51,10 @@ func source(link takeover.LinkState, s *spec, ours map[netip.Addr]bool) (netip.A
 		return netip.Addr{}, fmt.Errorf("interface %s has no IPv6 link-local address", name)
 	}
 	return netip.Addr{}, fmt.Errorf("interface %s has no IPv4 address of its own", name)
+}
+
+// virtual reports whether an address moves, or is a rest of one that did.
+func virtual(a netip.Addr, mark uint8, ours map[netip.Addr]bool) bool {
+	moves, known := ours[a]
+	return moves || !known && mark == takeover.Protocol
 }

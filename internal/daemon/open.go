@@ -20,7 +20,7 @@ import (
 
 // open opens the kernel's side of everything. What was opened is closed by [Daemon.close], also after an error.
 func (d *Daemon) open(ctx context.Context) (err error) {
-	d.recorder = newRecorder(d.o.StateDir, func(err error) {
+	d.recorder = newRecorder(d.o.StateDir, recordName, func(err error) {
 		d.o.Log.Warn("the record of addresses cannot be written; a kernel before 5.18 would not know what a crash leaves", "error", err)
 	})
 	d.openPolicy(ctx)
@@ -29,6 +29,9 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 		return err
 	}
 	if d.kernel, err = takeover.Open(d.o.Log); err != nil {
+		return err
+	}
+	if err = d.openPaths(); err != nil {
 		return err
 	}
 	if d.watch, err = takeover.Watch(ctx, d.o.Log); err != nil {
@@ -72,6 +75,7 @@ func (d *Daemon) close() error {
 		}
 		errs = append(errs, d.kernel.Close())
 	}
+	errs = append(errs, d.closePaths())
 	d.recorder.close()
 	errs = append(errs, d.closePolicy(), d.closeNotify())
 	if d.stopping {
@@ -84,7 +88,11 @@ func (d *Daemon) close() error {
 // begin starts the configured services: what an earlier run left is removed before the first advert, refuse elements
 // are in place before the first address.
 func (d *Daemon) begin() error {
+	d.readStatic(d.cfg)
 	if err := d.removeLeftovers(); err != nil {
+		return err
+	}
+	if err := d.removeLeftPaths(); err != nil {
 		return err
 	}
 	hold := time.Duration(0)
@@ -131,17 +139,18 @@ func (d *Daemon) removeLeftovers() error {
 	if err != nil { // the leases end what it would have told of
 		d.o.Log.Warn("the record of addresses cannot be read", "error", err)
 	}
+	links, err := d.kernel.Links()
+	if err != nil {
+		return fmt.Errorf("look for addresses of an earlier run: %w", err)
+	}
 	if len(records) > 0 {
-		links, err := d.kernel.Links()
-		if err != nil {
-			return fmt.Errorf("look for addresses of an earlier run: %w", err)
-		}
 		for _, a := range takeover.Recorded(links, records) {
 			if !slices.Contains(left, a) {
 				left = append(left, a)
 			}
 		}
 	}
+	left = slices.DeleteFunc(left, d.isStatic(links))
 	if d.afterCrash() {
 		ours := map[netip.Addr]bool{}
 		for _, s := range d.cfg.Services {

@@ -30,7 +30,7 @@ type recorder struct {
 	failed func(error)
 
 	mu      sync.Mutex
-	pending []takeover.Record
+	pending any
 	dirty   bool
 	wake    chan struct{}
 	closing chan struct{}
@@ -38,33 +38,36 @@ type recorder struct {
 	closed  bool
 }
 
-// newRecorder starts a recorder; failed is told, once in a row, that the file cannot be written.
-func newRecorder(dir string, failed func(error)) *recorder {
-	r := &recorder{path: filepath.Join(dir, recordName), failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+// newRecorder starts a recorder of a file; failed is told, once in a row, that it cannot be written.
+func newRecorder(dir, name string, failed func(error)) *recorder {
+	r := &recorder{path: filepath.Join(dir, name), failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	go r.run()
 	return r
 }
 
-// readRecord returns what an earlier run wrote; a file that is not there says nothing.
-func readRecord(dir string) ([]takeover.Record, error) {
-	b, err := os.ReadFile(filepath.Join(dir, recordName))
+// readRecord returns the addresses that an earlier run wrote; a file that is not there says nothing.
+func readRecord(dir string) (records []takeover.Record, err error) {
+	return records, readFile(filepath.Join(dir, recordName), &records)
+}
+
+func readFile(path string, to any) error {
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var records []takeover.Record
-	if err := json.Unmarshal(b, &records); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recordName), err)
+	if err := json.Unmarshal(b, to); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return records, nil
+	return nil
 }
 
 // write replaces what the file says, soon. Only the latest counts.
-func (r *recorder) write(records []takeover.Record) {
+func (r *recorder) write(record any) {
 	r.mu.Lock()
-	r.pending, r.dirty = records, true
+	r.pending, r.dirty = record, true
 	r.mu.Unlock()
 	r.poke()
 }
@@ -85,11 +88,11 @@ func (r *recorder) run() {
 		case <-r.closing:
 		}
 		r.mu.Lock()
-		records, dirty, closed := r.pending, r.dirty, r.closed
+		record, dirty, closed := r.pending, r.dirty, r.closed
 		r.pending, r.dirty = nil, false
 		r.mu.Unlock()
 		if dirty {
-			err := r.store(records)
+			err := r.store(record)
 			if err != nil && !failing {
 				r.failed(err)
 			}
@@ -101,11 +104,8 @@ func (r *recorder) run() {
 	}
 }
 
-func (r *recorder) store(records []takeover.Record) error {
-	if records == nil {
-		records = []takeover.Record{}
-	}
-	b, err := json.Marshal(records)
+func (r *recorder) store(record any) error {
+	b, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}

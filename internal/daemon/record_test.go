@@ -19,7 +19,7 @@ func TestRecordIsReadBackAsItWasWritten(t *testing.T) {
 		t.Errorf("without a file: %v, %v", got, err)
 	}
 	want := []takeover.Record{{Prefix: netip.MustParsePrefix("10.0.0.101/24"), Interface: "eth0", Leased: true}}
-	r := newRecorder(dir, func(err error) { t.Error(err) })
+	r := newRecorder(dir, recordName, func(err error) { t.Error(err) })
 	r.write([]takeover.Record{{Prefix: netip.MustParsePrefix("10.0.0.99/24"), Interface: "eth0"}})
 	r.write(want)
 	r.close()
@@ -38,7 +38,7 @@ func TestRecordThatCannotBeWrittenIsSaidOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := 0
-	r := newRecorder(dir, func(error) { said++ })
+	r := newRecorder(dir, recordName, func(error) { said++ })
 	r.write(nil)
 	r.close()
 	if said != 1 {

@@ -39,6 +39,8 @@ func (d *Daemon) reload() {
 		}
 	}
 	d.cfg = next
+	d.readStatic(next)
+	d.holdStatic()
 	for _, s := range c.Services {
 		if s.Was != "" {
 			d.rename(s.Was, s.New)
@@ -73,7 +75,7 @@ func (d *Daemon) reload() {
 			fresh = append(fresh, s.New)
 		}
 	}
-	updated := d.update(stay)
+	updated, retold := d.update(stay)
 	var leave []*router
 	for _, r := range d.routers {
 		if gone[r.service.Name] && !r.leaving {
@@ -88,7 +90,7 @@ func (d *Daemon) reload() {
 	d.release(leave)
 	d.attachAll(d.routers)
 	d.apply(d.routers)
-	d.refresh(updated)
+	d.refresh(updated, retold)
 	d.limit()
 	d.tellAgain()
 	d.report.Report(event.Reloaded, "a new configuration is in force", "added", count[conf.Added], "removed", count[conf.Removed],
@@ -124,8 +126,9 @@ func (d *Daemon) has(name string) bool {
 }
 
 // update gives the routers of services their new settings in place, in one visit to the loop, and returns those that
-// really changed. A change outside of a service (of a node, say) may change its plan, so each is looked at.
-func (d *Daemon) update(services []*conf.Service) []*router {
+// really changed, and those of them whose addresses are to be announced in another way. A change outside of a service (of a
+// node, say) may change its plan, so each is looked at.
+func (d *Daemon) update(services []*conf.Service) (changed, retold []*router) {
 	byName := make(map[string]map[vrrp.Family]spec, len(services))
 	for _, s := range services {
 		byName[s.Name] = map[vrrp.Family]spec{}
@@ -133,7 +136,6 @@ func (d *Daemon) update(services []*conf.Service) []*router {
 			byName[s.Name][sp.vrrp.Family] = sp
 		}
 	}
-	var changed []*router
 	for _, r := range d.routers {
 		sp, stays := byName[r.service.Name][r.vrrp.Family]
 		if !stays || r.leaving {
@@ -144,11 +146,14 @@ func (d *Daemon) update(services []*conf.Service) []*router {
 			r.service = sp.service
 			continue
 		}
+		if sp.announcing() != r.announcing() {
+			retold = append(retold, r)
+		}
 		r.spec = sp
 		changed = append(changed, r)
 	}
 	if len(changed) == 0 {
-		return nil
+		return nil, nil
 	}
 	err := d.loop.Do(func(now vrrp.Time, v *vrrp.Router, acts []vrrp.Action) []vrrp.Action {
 		for _, r := range changed {
@@ -159,11 +164,11 @@ func (d *Daemon) update(services []*conf.Service) []*router {
 	if err != nil {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
-	return changed
+	return changed, retold
 }
 
 // refresh brings serving, announcing and the last will of changed routers in line.
-func (d *Daemon) refresh(rs []*router) {
+func (d *Daemon) refresh(rs, retold []*router) {
 	var serve, refuse []takeover.Address
 	hs := d.holdings(rs)
 	for _, h := range hs {
@@ -180,7 +185,7 @@ func (d *Daemon) refresh(rs []*router) {
 	if len(refuse) > 0 {
 		d.refusal("end serving", d.respond.Withdraw(plain(refuse)))
 	}
-	d.announceHeld(hs)
+	d.announceHeld(d.holdings(retold))
 	d.bequeath(hs)
 }
 

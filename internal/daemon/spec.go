@@ -30,6 +30,7 @@ type spec struct {
 	vrrp     vrrp.Config // without Leader, which needs an id
 	prefixes []netip.Prefix
 	lines    []line // with places of their own
+	paths    []path // routes and rules; those of a service belong to the first of its routers
 	duty     duty   // when Active
 	guarded  bool   // refuse elements stand ready for its addresses
 }
@@ -86,7 +87,11 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 		if d == "" {
 			d = dutyRefuse
 		}
-		out = append(out, spec{service: s, vrrp: c, prefixes: prefixes, lines: linesOf(s, prefixes, first(s, family)), duty: d, guarded: guarded(cfg, s)})
+		sp := spec{service: s, vrrp: c, prefixes: prefixes, lines: linesOf(s, prefixes, first(s, family)), duty: d, guarded: guarded(cfg, s)}
+		if first(s, family) {
+			sp.paths = servicePaths(s)
+		}
+		out = append(out, sp)
 	}
 	return out
 }

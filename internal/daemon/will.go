@@ -54,6 +54,13 @@ func will(v *vrrp.Router, r *router) *supervisor.Entry {
 	for _, dst := range destinations {
 		w.Adverts = append(w.Adverts, supervisor.Advert{Destination: dst, Message: append([]byte(nil), v.Message(r.id, vrrp.Release, dst)...)})
 	}
+	for _, p := range r.paths {
+		if p.rule != nil {
+			w.Rules = append(w.Rules, p.text)
+		} else {
+			w.Routes = append(w.Routes, p.text)
+		}
+	}
 	for a, mine := range r.held {
 		if mine {
 			w.Addresses = append(w.Addresses, supervisor.Address{Prefix: a.Prefix, Link: a.Link})

@@ -25,6 +25,8 @@ const (
 	AddressFailed   ID = 1202
 	LeftoverRemoved ID = 1203
 	AddressYielded  ID = 1204
+	RouteRestored   ID = 1205
+	RouteFailed     ID = 1206
 	Unprotected     ID = 1301
 	Protected       ID = 1302
 	DutyChanged     ID = 1303
@@ -99,8 +101,10 @@ func Catalogue() []Info {
 		{GroupMoved, "sync_group", slog.LevelInfo, false, "All services of a sync group are in another state together."},
 		{AddressRestored, "address_restored", slog.LevelWarn, false, "Somebody removed a virtual address from the interface; it was put back."},
 		{AddressFailed, "address_failed", slog.LevelError, true, "The kernel refused a virtual address; the record holds its words."},
-		{LeftoverRemoved, "leftover_removed", slog.LevelWarn, false, "An address that an earlier run had left behind was removed at start-up."},
+		{LeftoverRemoved, "leftover_removed", slog.LevelWarn, false, "An address, route or policy rule that an earlier run had left behind was removed at start-up."},
 		{AddressYielded, "address_yielded", slog.LevelWarn, false, "An address vanished while the daemon had slept; the node stepped back to Backup."},
+		{RouteRestored, "route_restored", slog.LevelWarn, false, "Somebody removed a route or policy rule of a service, or a static one; it was put back."},
+		{RouteFailed, "route_failed", slog.LevelError, true, "The kernel refused a route or policy rule; the record holds its words. It is tried again when an interface changes. The service goes on without it."},
 		{Unprotected, "service_unprotected", slog.LevelError, true, "If the node that performs the service failed, no other one has room for it; it is configured as not to be taken over. Add capacity, or bring a standby back."},
 		{Protected, "service_protected", slog.LevelInfo, false, "Another node has room for the service again; it may be taken over."},
 		{DutyChanged, "duty", slog.LevelInfo, false, "What this node does with the service's address changed: none, refuse or serve; reason says why."},

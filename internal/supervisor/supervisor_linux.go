@@ -45,6 +45,8 @@ type Kernel struct {
 	Keep func(as []Address, lease time.Duration) error
 	// Remove destroys the sockets on addresses and removes them.
 	Remove func(as []Address) error
+	// Unroute removes routes and rules; nil: there are none.
+	Unroute func(routes, rules []string) error
 }
 
 // Options of a supervisor.

@@ -74,8 +74,9 @@ func (t *testament) run() {
 	rest := t.open
 	t.open = nil
 	t.mu.Unlock()
-	for _, e := range rest {
-		t.remove(e, "nobody inherited it")
+	for id, e := range rest {
+		delete(rest, id)
+		t.remove(e, rest, "nobody inherited it")
 	}
 }
 
@@ -86,13 +87,21 @@ func (t *testament) heard(link int, family vrrp.Family, vrid vrrp.VRID, priority
 	for id, e := range t.open {
 		if e.Index == link && e.Family == family && e.VRID == vrid && e.Source != source && priority != vrrp.Release {
 			delete(t.open, id)
-			t.remove(e, fmt.Sprintf("%s inherited it", source))
+			t.remove(e, t.open, fmt.Sprintf("%s inherited it", source))
 		}
 	}
 	return len(t.open) == 0
 }
 
-func (t *testament) remove(e *Entry, why string) {
+// remove carries out what an entry says: routes and rules go before the addresses, but for those that another open entry
+// has, too. The caller has taken the entry from the open ones.
+func (t *testament) remove(e *Entry, open will, why string) {
+	routes, rules := e.alone(open)
+	if t.kernel.Unroute != nil && len(routes)+len(rules) > 0 {
+		if err := t.kernel.Unroute(routes, rules); err != nil {
+			t.log.Error("last will: remove routes", "service", e.Name, "error", err)
+		}
+	}
 	if err := t.kernel.Remove(e.Addresses); err != nil {
 		t.log.Error("last will: remove addresses", "service", e.Name, "error", err)
 		return

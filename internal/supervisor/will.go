@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/vrrp"
@@ -22,9 +23,11 @@ type Entry struct {
 	Family    vrrp.Family   `json:"family"`
 	VRID      vrrp.VRID     `json:"vrid"`
 	Source    netip.Addr    `json:"source"`
-	Adverts   []Advert      `json:"adverts"`   // priority 0, ready to be sent
-	Addresses []Address     `json:"addresses"` // to remove when an heir is heard
-	Down      time.Duration `json:"down"`      // Active_Down_Interval
+	Adverts   []Advert      `json:"adverts"`          // priority 0, ready to be sent
+	Addresses []Address     `json:"addresses"`        // to remove when an heir is heard
+	Routes    []string      `json:"routes,omitempty"` // to remove before the addresses, as text
+	Rules     []string      `json:"rules,omitempty"`
+	Down      time.Duration `json:"down"` // Active_Down_Interval
 }
 
 // Advert is a ready message for one destination.
@@ -125,4 +128,16 @@ func (w will) note(m message) {
 		delete(w, m.ID)
 	case verbBeat, verbLimit, verbReady, verbReloading, verbStopping, verbFarewell, verbHold:
 	}
+}
+
+// alone returns the routes and rules of an entry that no other one has.
+func (e *Entry) alone(open will) (routes, rules []string) {
+	shared := map[string]bool{}
+	for _, o := range open {
+		for _, text := range slices.Concat(o.Routes, o.Rules) {
+			shared[text] = true
+		}
+	}
+	is := func(text string) bool { return shared[text] }
+	return slices.DeleteFunc(slices.Clone(e.Routes), is), slices.DeleteFunc(slices.Clone(e.Rules), is)
 }

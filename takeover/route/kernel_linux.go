@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/mdlayher/netlink"
@@ -305,10 +306,10 @@ func (k *Kernel) shown(protocols map[uint8]bool, l *links) (shown, error) {
 	return out, nil
 }
 
-// Leftovers returns the routes and rules in the namespace that carry our mark, whichever process installed them. Those of
-// lines with a protocol of their own are not among them: a caller that knows of such lines deletes them by what it wrote
-// down.
-func (k *Kernel) Leftovers() (routes []Route, rules []Rule, err error) {
+// Leftovers returns the routes and rules in the namespace that carry our mark, whichever process installed them, but for
+// those that are to stay. Those of lines with a protocol of their own are not among them: a caller that knows of such
+// lines deletes them by what it wrote down.
+func (k *Kernel) Leftovers(stay []Route, stayRules []Rule) (routes []Route, rules []Rule, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l, err := k.links()
@@ -320,14 +321,21 @@ func (k *Kernel) Leftovers() (routes []Route, rules []Rule, err error) {
 		return nil, nil, err
 	}
 	for _, some := range there {
-		routes = append(routes, some...)
+		for _, r := range some {
+			if !slices.ContainsFunc(stay, func(s Route) bool {
+				_ = s.resolve(l) // a VRF that is not there has no routes
+				return s.identity() == r.identity() && s.same(r)
+			}) {
+				routes = append(routes, r)
+			}
+		}
 	}
 	all, err := k.listed()
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, r := range all {
-		if r.Protocol == Protocol {
+		if r.Protocol == Protocol && !slices.ContainsFunc(stayRules, func(s Rule) bool { return s.like(r) }) {
 			rules = append(rules, r)
 		}
 	}

@@ -199,7 +199,7 @@ func TestRoutesAreThoseOfIproute2(t *testing.T) {
 	if diff := cmp.Diff(show(t, b, "route", "show", "table", "all"), got); diff != "" {
 		t.Errorf("routes (-ip +here):\n%s", diff)
 	}
-	left, _, err := kernel(t, a).Leftovers()
+	left, _, err := kernel(t, a).Leftovers(nil, nil)
 	must(t, err)
 	if len(left) != len(lines) {
 		t.Errorf("%d routes are left, want %d: %v", len(left), len(lines), left)
@@ -251,7 +251,7 @@ func TestRulesAreThoseOfIproute2(t *testing.T) {
 	if diff := cmp.Diff(show(t, b, "rule"), show(t, a, "rule")); diff != "" {
 		t.Errorf("rules (-ip +here):\n%s", diff)
 	}
-	_, left, err := kernel(t, a).Leftovers()
+	_, left, err := kernel(t, a).Leftovers(nil, nil)
 	must(t, err)
 	if len(left) != len(rs) {
 		t.Errorf("%d rules are left, want %d: %v", len(left), len(rs), left)

@@ -127,8 +127,8 @@ func routeLine(r keepalived.Route) string {
 	b.pair("src", r.Source, r.Source.IsValid())
 	b.pair("table", r.Table, r.Table != "")
 	b.pair("metric", r.Metric.V, r.Metric.IsSet())
-	b.pair("scope", r.Scope, r.Scope != "")
-	b.pair("tos", r.TOS, r.TOS != "")
+	b.pair("scope", routeScope(r), routeScope(r) != "")
+	b.pair("tos", tos(r.TOS), r.TOS != "")
 	b.pair("protocol", r.Protocol, r.Protocol != "")
 	for _, m := range r.Metrics {
 		b.word(m.Name)
@@ -166,6 +166,23 @@ func routeLine(r keepalived.Route) string {
 	return b.String()
 }
 
+// routeScope is the scope of a route as keepalived has it: global unless it is said, where iproute2 chooses another one
+// for routes without a gateway.
+func routeScope(r keepalived.Route) string {
+	if r.Scope == "" && !r.IPv6 && r.Type == "unicast" && !r.Via.IsValid() && len(r.Hops) == 0 {
+		return "global"
+	}
+	return r.Scope
+}
+
+// tos is a number as iproute2 reads it, or a name.
+func tos(text string) string {
+	if n, err := strconv.ParseUint(text, 0, 8); err == nil {
+		return fmt.Sprintf("%#02x", n)
+	}
+	return text
+}
+
 // ruleLine writes a rule in iproute2's words.
 func ruleLine(r keepalived.Rule) string {
 	var b line
@@ -179,7 +196,7 @@ func ruleLine(r keepalived.Rule) string {
 		b.pair("from", "all", true)
 	}
 	b.pair("to", r.To, r.To.IsValid())
-	b.pair("tos", r.TOS, r.TOS != "")
+	b.pair("tos", tos(r.TOS), r.TOS != "")
 	if r.Mark.IsSet() {
 		mark := fmt.Sprintf("%#x", r.Mark.V)
 		if r.Mask.IsSet() {

@@ -57,6 +57,9 @@ func TestLinesSayWhatTheyWereWrittenFor(t *testing.T) {
 		for _, e := range ruleLines(c.StaticRules) {
 			lines[2] += e.text + "\n"
 		}
+		for i, r := range c.StaticRoutes {
+			c.StaticRoutes[i].Scope = routeScope(r) // what keepalived does not have to be told
+		}
 		again, _, _ := text("static_ipaddress {\n" + lines[0] + "}\nstatic_routes {\n" + lines[1] + "}\nstatic_rules {\n" + lines[2] + "}\n")
 		same := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 		either := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b || a.Bits() <= 0 && b.Bits() <= 0 }) // 'from ::/0' is from any
