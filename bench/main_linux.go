@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,6 +77,8 @@ func run() error {
 		out    = flag.String("out", "docs/bench", "directory of the report")
 		cases  = flag.String("case", "", "only cases whose name has this in it")
 		rounds = flag.Int("rounds", 20, "how often each case of failover is measured")
+		sizes  = flag.String("sizes", "1,255,1000,4000", "numbers of virtual routers of the part scale")
+		lasts  = flag.Duration("lasting", time.Minute, "how long jitter and usage are watched at a time")
 		short  = flag.Bool("short", false, "a quick look: few rounds, few sizes; says little")
 	)
 	flag.Func("keepalived", "another keepalived to compare with (may be given several times; the default is the one of PATH)", func(s string) error {
@@ -94,13 +97,20 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	b := &bench{ctx: ctx, disturbed: map[string]int{}, began: time.Now(), settings: settings{
-		only: *cases, rounds: *rounds, short: *short, lasting: time.Minute,
+		only: *cases, rounds: *rounds, short: *short, lasting: *lasts,
 		intervals: []time.Duration{time.Second, 100 * time.Millisecond, 10 * time.Millisecond},
-		sizes:     []int{1, 255, 1000, 4000},
 	}}
+	for text := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 {
+			return fmt.Errorf("-sizes %s: want numbers", *sizes)
+		}
+		b.sizes = append(b.sizes, n)
+	}
 	if b.short {
 		b.rounds, b.lasting = min(b.rounds, 3), 5*time.Second
-		b.intervals, b.sizes = b.intervals[1:], []int{1, 255}
+		b.intervals = b.intervals[1:]
+		b.sizes = b.sizes[:min(len(b.sizes), 2)]
 	}
 	if b.dir, err = os.MkdirTemp("", "bench"); err != nil {
 		return err

@@ -187,6 +187,7 @@ func (d *Daemon) limit() {
 		return out
 	})
 	if err == nil {
+		d.loop.Rest(min(limit/12, loopHealthy/2)) // a beat at least for each heartbeat
 		d.o.Parent.Limit(limit)
 	}
 }

@@ -19,8 +19,14 @@ const (
 	crashVariable = "REGENT_AFTER_CRASH"   // set when the worker before died
 )
 
-// beatEvery is how often the heartbeat is sent while the loop goes round: five times within the shortest limit.
-const beatEvery = 100 * time.Millisecond
+// The heartbeat is sent while the loop goes round, five times within the limit, but neither more often nor more seldom than this.
+const (
+	beatFastest = 100 * time.Millisecond
+	beatSlowest = 500 * time.Millisecond
+)
+
+// beatFor is how often the heartbeat is sent if it may stay away for the limit.
+func beatFor(limit time.Duration) time.Duration { return min(max(limit/5, beatFastest), beatSlowest) }
 
 // lastWords is how long the end of a worker waits for a supervisor that does not read.
 const lastWords = time.Second
@@ -35,6 +41,7 @@ type Client struct {
 	order  []vrrp.ID          // of pending
 	wills  map[vrrp.ID]*Entry // pending; nil entry: delete
 	others []message          // pending, in order
+	every  time.Duration      // between heartbeats; 0: as often as the shortest limit needs
 	wake   chan struct{}
 	closed chan struct{}
 	once   sync.Once
@@ -72,7 +79,8 @@ func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
 		return
 	}
 	go c.listen(orphaned)
-	ticker := time.NewTicker(beatEvery)
+	every := beatFastest
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	defer c.shut()
 	defer context.AfterFunc(ctx, func() {
@@ -85,6 +93,10 @@ func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
 		ended := false
 		select {
 		case <-c.wake:
+			if next := c.pace(); next != every {
+				every = next
+				ticker.Reset(every)
+			}
 		case <-ticker.C:
 			if b := beat(); b != last {
 				last, alive = b, true
@@ -176,7 +188,22 @@ func (c *Client) Will(id vrrp.ID, e *Entry) {
 }
 
 // Limit says how long the heartbeat may stay away.
-func (c *Client) Limit(d time.Duration) { c.say(message{Verb: verbLimit, Limit: d}) }
+func (c *Client) Limit(d time.Duration) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	c.every = beatFor(d)
+	c.mu.Unlock()
+	c.say(message{Verb: verbLimit, Limit: d})
+}
+
+// pace is how often the heartbeat is to be sent.
+func (c *Client) pace() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.every, beatFastest)
+}
 
 // Ready says that the worker works, also after a reload.
 func (c *Client) Ready(text string) { c.say(message{Verb: verbReady, Text: text}) }

@@ -150,11 +150,11 @@ func TestHeartbeatFollowsTheLoop(t *testing.T) {
 		var loop atomic.Uint64
 		go r.read()
 		go c.Run(ctx, loop.Load, unwanted(t))
-		time.Sleep(beatEvery / 2) // so that no two things happen at the same instant
+		time.Sleep(beatFastest / 2) // so that no two things happen at the same instant
 		beats := func(rounds int) int {
 			for range rounds {
 				loop.Add(1)
-				time.Sleep(beatEvery)
+				time.Sleep(beatFastest)
 			}
 			if rounds == 0 {
 				time.Sleep(time.Minute)
@@ -176,17 +176,17 @@ func TestHeartbeatFollowsTheLoop(t *testing.T) {
 		// A loop that goes round a thousand times in between is as alive as with one.
 		for range 1000 {
 			loop.Add(1)
-			time.Sleep(beatEvery / 100)
+			time.Sleep(beatFastest / 100)
 		}
-		time.Sleep(beatEvery)
+		time.Sleep(beatFastest)
 		synctest.Wait()
 		if got := len(r.take()); got < 9 || got > 11 {
-			t.Errorf("%d beats within %s, want 10", got, 10*beatEvery)
+			t.Errorf("%d beats within %s, want 10", got, 10*beatFastest)
 		}
 		// Other news is no heartbeat.
 		for range 20 {
 			c.Ready("still here")
-			time.Sleep(beatEvery)
+			time.Sleep(beatFastest)
 		}
 		synctest.Wait()
 		for _, m := range r.take() {
@@ -444,4 +444,21 @@ func TestConnectFindsTheLine(t *testing.T) {
 	if n, err := parent.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("after the farewell: %d bytes, %v, want the end (no descriptor of the line is left)", n, err)
 	}
+}
+
+func TestHeartbeatIsAsFrequentAsItsLimitNeeds(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[time.Duration]time.Duration{
+		500 * time.Millisecond:  100 * time.Millisecond,
+		33 * time.Millisecond:   100 * time.Millisecond,
+		1500 * time.Millisecond: 300 * time.Millisecond,
+		3600 * time.Millisecond: 500 * time.Millisecond,
+		time.Hour:               500 * time.Millisecond,
+	} {
+		if got := beatFor(limit); got != want {
+			t.Errorf("limit %s: each %s, want %s", limit, got, want)
+		}
+	}
+	var none *Client
+	none.Limit(time.Second) // a worker without a parent
 }

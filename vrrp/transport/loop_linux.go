@@ -20,7 +20,7 @@ import (
 
 // Limits of the loop.
 const (
-	// beatInterval is the longest time the loop sleeps, and how late it may wake and still be on time.
+	// beatInterval is the longest time the loop sleeps, unless it may rest for longer, and how late it may wake and still be on time.
 	beatInterval = 100 * time.Millisecond
 	// lateNoticed is how late a wake-up is that others may have to know of, lateFollows for how long after it: until then who listens
 	// to the loop's events has heard what followed from it.
@@ -57,6 +57,7 @@ type Loop struct {
 	events   *mailbox[vrrp.Action]
 	faults   *mailbox[Fault]
 
+	rest    atomic.Int64 // how long it may sleep; see Rest
 	running atomic.Bool  // or never will be
 	gate    sync.RWMutex // held for reading while the wake descriptor is used; the loop takes it once, to close
 	closed  bool
@@ -187,7 +188,8 @@ func (l *Loop) close() error {
 // round sleeps until there is something to do, and does it: packets first, then deadlines, then commands, and of all that follows
 // the adverts leave before anything is published.
 func (l *Loop) round() error {
-	if err := l.poll(int(beatInterval / time.Millisecond)); err != nil {
+	rest := max(time.Duration(l.rest.Load()), beatInterval)
+	if err := l.poll(int(rest / time.Millisecond)); err != nil {
 		return err
 	}
 	now := Now()
@@ -213,7 +215,7 @@ func (l *Loop) round() error {
 	if err := l.timer.arm(l.planned); err != nil {
 		return err
 	}
-	l.planned = min(l.planned, now.Add(beatInterval))
+	l.planned = min(l.planned, now.Add(rest))
 	l.meter.lastRound.Store(int64(now))
 	return nil
 }

@@ -17,9 +17,12 @@ func (l *Loop) Events(ctx context.Context) ([]vrrp.Action, error) { return l.eve
 // not come right stays true after one fault is published; a destination that comes and goes is told of once a second at most.
 func (l *Loop) Faults(ctx context.Context) ([]Fault, error) { return l.faults.collect(ctx) }
 
-// Beat returns a count that moves, ten times a second at least, for as long as the loop goes round and wakes in time. A loop that is
+// Beat returns a count that moves, ten times a second at least (see [Loop.Rest]), for as long as the loop goes round and wakes in time. A loop that is
 // stopped, starved or stuck does not beat.
 func (l *Loop) Beat() uint64 { return l.meter.beats.Load() }
+
+// Rest says for how long the loop may sleep when nothing is to be done: its beats are then that seldom. A tenth of a second is the least.
+func (l *Loop) Rest(d time.Duration) { l.rest.Store(int64(d)) }
 
 // LastBeat returns when the count moved last.
 func (l *Loop) LastBeat() vrrp.Time { return vrrp.Time(l.meter.lastBeat.Load()) }
