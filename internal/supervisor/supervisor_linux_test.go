@@ -96,7 +96,7 @@ func play(role string) int {
 		tell(message{Verb: verbFarewell})
 		line.Close() //nolint:errcheck // this is the point
 	case "deaf":
-		for range time.Tick(beatEvery) {
+		for range time.Tick(beatFastest) {
 			tell(message{Verb: verbBeat})
 		}
 	}
