@@ -8,7 +8,6 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/regent-ha/regent/conf/keepalived"
 	"github.com/regent-ha/regent/internal/keepalived/dump"
@@ -150,81 +149,6 @@ func (t *text) pair(name, value string) {
 	if value != "" {
 		t.words = append(t.words, name, value)
 	}
-}
-
-// routeText is a route as keepalived lists it: the common words of iproute2, not the rare metrics.
-func routeText(r keepalived.Route) string {
-	var t text
-	special := r.Type != "" && r.Type != "unicast" // it leads to no interface
-	t.add(cmp.Or(r.Mode, map[bool]string{false: "prepend", true: "add"}[special]))
-	if special {
-		t.add(r.Type)
-	}
-	switch to := r.To; {
-	case to.IsValid() && to.IsSingleIP():
-		t.add(to.Addr().String())
-	case to.IsValid():
-		t.add(to.String())
-	case r.IPv6:
-		t.add("::/0")
-	default:
-		t.add("0.0.0.0/0")
-	}
-	if r.Source.IsValid() {
-		t.pair("src", r.Source.String())
-	}
-	if r.Via.IsValid() {
-		t.add("via inet" + map[bool]string{true: "6"}[r.Via.Is6()] + " " + r.Via.String())
-	}
-	t.pair("dev", r.Dev)
-	t.pair("table", r.Table)
-	t.pair("proto", cmp.Or(r.Protocol, "18"))
-	t.pair("scope", r.Scope)
-	if r.Metric.IsSet() {
-		t.pair("metric", strconv.FormatUint(uint64(r.Metric.V), 10))
-	}
-	if r.OnLink {
-		t.add("onlink")
-	}
-	if r.NoTrack || special {
-		t.add("no_track")
-	}
-	return strings.Join(t.words, " ")
-}
-
-// ruleText is a rule as keepalived lists it.
-func ruleText(r keepalived.Rule) string {
-	var t text
-	if r.Not {
-		t.add("not")
-	}
-	if r.From.IsValid() {
-		t.pair("from", r.From.String())
-	} else {
-		t.add("from all")
-	}
-	if r.To.IsValid() {
-		t.pair("to", r.To.String())
-	}
-	if r.Preference.IsSet() || r.Preference.V != 0 {
-		t.pair("priority", strconv.FormatUint(uint64(r.Preference.V), 10))
-	}
-	if r.Mark.IsSet() {
-		t.pair("fwmark", fmt.Sprintf("%#x", r.Mark.V))
-	}
-	t.pair("tos", cmp.Or(r.TOS, "0x0"))
-	t.pair("iif", r.In)
-	t.pair("oif", r.Out)
-	t.pair("protocol", cmp.Or(r.Protocol, "18"))
-	switch r.Action {
-	case "", "table":
-		t.pair("lookup", r.Table)
-	case "goto":
-		t.pair("goto", strconv.FormatUint(uint64(r.Goto), 10))
-	default:
-		t.add("type " + r.Action)
-	}
-	return strings.Join(t.words, " ")
 }
 
 // keepalivedGlobal is what the file says about the whole.

@@ -233,13 +233,15 @@ func isTime(metric string) bool { return metric == "rtt" || metric == "rttvar" |
 func (w *words) metric(r *Route, o Token) {
 	m := Metric{Name: o.Text, Lock: w.take("lock")}
 	t := w.value(o)
-	number, unit := t.Text, uint64(1)
+	number, unit, share := t.Text, uint64(1), uint64(1)
 	if isTime(o.Text) {
-		// These are times: milliseconds unless the unit is said, as in iproute2.
+		// These are times: without a unit in that of the kernel, as in iproute2.
 		if s, ok := strings.CutSuffix(number, "ms"); ok {
 			number = s
 		} else if s, ok := strings.CutSuffix(number, "s"); ok {
 			number, unit = s, 1000
+		} else {
+			share = map[string]uint64{"rtt": 8, "rttvar": 4, "rto_min": 1}[o.Text]
 		}
 	}
 	n, err := strconv.ParseUint(number, 0, 32)
@@ -247,7 +249,7 @@ func (w *words) metric(r *Route, o Token) {
 		w.drop(t.At, "%s: want a number, not %q", o.Text, t.Text)
 		return
 	}
-	m.N = uint32(n * unit)
+	m.N = uint32(n * unit / share)
 	if isTime(o.Text) && m.N < leastTime {
 		w.warn(t.At, "%s %dms is less than %d ms, which is taken", o.Text, m.N, leastTime)
 		m.N = leastTime

@@ -209,7 +209,7 @@ func (d *Daemon) detach(list []stranded) {
 			if d.preferences[r.service.Name].waits {
 				continue
 			}
-			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("fault", fault)...)
+			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("fault", fault, "moves", r.moves())...)
 		}
 	}
 	if len(running) == 0 {

@@ -77,7 +77,7 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 	}
 	initial := !r.begun
 	r.begun = true
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "released", a.Reason == vrrp.ReasonReleased)
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "released", a.Reason == vrrp.ReasonReleased, "moves", r.moves())
 }
 
 // record prepares the record of an action.

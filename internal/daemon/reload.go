@@ -5,6 +5,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"time"
@@ -146,8 +147,12 @@ func (d *Daemon) update(services []*conf.Service) (changed, retold []*router) {
 			r.service = sp.service
 			continue
 		}
-		if sp.announcing() != r.announcing() {
+		fresh := slices.ContainsFunc(sp.prefixes, func(p netip.Prefix) bool { return !slices.Contains(r.prefixes, p) })
+		if fresh || sp.announcing() != r.announcing() {
 			retold = append(retold, r)
+		}
+		if r.active() && !r.sameHoldings(&sp) { // told when the loop has all
+			defer d.report.Report(event.HoldingsChanged, r.service.Name+": other addresses, routes or rules are in force", r.fields("moves", sp.moves())...)
 		}
 		r.spec = sp
 		changed = append(changed, r)
@@ -165,6 +170,12 @@ func (d *Daemon) update(services []*conf.Service) (changed, retold []*router) {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
 	return changed, retold
+}
+
+// sameHoldings reports whether two plans of a router hold the same while it is Active.
+func (s *spec) sameHoldings(o *spec) bool {
+	return slices.Equal(s.prefixes, o.prefixes) && slices.Equal(s.lines, o.lines) &&
+		slices.EqualFunc(s.paths, o.paths, func(a, b path) bool { return a.String() == b.String() })
 }
 
 // refresh brings serving, announcing and the last will of changed routers in line.

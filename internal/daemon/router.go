@@ -4,6 +4,8 @@ package daemon
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/regent-ha/regent/takeover"
@@ -63,6 +65,21 @@ func (r *router) everything() []netip.Addr {
 		}
 	}
 	return out
+}
+
+// moves names what moves with the addresses.
+func (s *spec) moves() string {
+	var out []string
+	if slices.ContainsFunc(s.lines, func(l line) bool { return l.excluded }) {
+		out = append(out, "excluded")
+	}
+	if slices.ContainsFunc(s.paths, func(p path) bool { return p.rule == nil }) {
+		out = append(out, "routes")
+	}
+	if slices.ContainsFunc(s.paths, func(p path) bool { return p.rule != nil }) {
+		out = append(out, "rules")
+	}
+	return strings.Join(out, " ")
 }
 
 // fields are the attributes of every record about the router.

@@ -27,6 +27,7 @@ const (
 	AddressYielded  ID = 1204
 	RouteRestored   ID = 1205
 	RouteFailed     ID = 1206
+	HoldingsChanged ID = 1207
 	Unprotected     ID = 1301
 	Protected       ID = 1302
 	DutyChanged     ID = 1303
@@ -105,6 +106,7 @@ func Catalogue() []Info {
 		{AddressYielded, "address_yielded", slog.LevelWarn, false, "An address vanished while the daemon had slept; the node stepped back to Backup."},
 		{RouteRestored, "route_restored", slog.LevelWarn, false, "Somebody removed a route or policy rule of a service, or a static one; it was put back."},
 		{RouteFailed, "route_failed", slog.LevelError, true, "The kernel refused a route or policy rule; the record holds its words. It is tried again when an interface changes. The service goes on without it."},
+		{HoldingsChanged, "holdings_changed", slog.LevelInfo, false, "A reload changed the addresses, routes or rules of a service that is active here; what stays was not touched."},
 		{Unprotected, "service_unprotected", slog.LevelError, true, "If the node that performs the service failed, no other one has room for it; it is configured as not to be taken over. Add capacity, or bring a standby back."},
 		{Protected, "service_protected", slog.LevelInfo, false, "Another node has room for the service again; it may be taken over."},
 		{DutyChanged, "duty", slog.LevelInfo, false, "What this node does with the service's address changed: none, refuse or serve; reason says why."},

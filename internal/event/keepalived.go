@@ -88,6 +88,12 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		}
 	}
 	wasActive := fields["from"] == "active"
+	moves := strings.Fields(fields["moves"])
+	remove := func(initial bool) {
+		for _, text := range removing(moves, initial) {
+			more(text)
+		}
+	}
 	switch fields["event"] {
 	case Active.String():
 		if fields["released"] == "true" {
@@ -95,12 +101,19 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		}
 		more("Receive advertisement timeout")
 		add("Entering MASTER STATE")
-		more("setting VIPs.")
+		for _, text := range setting(moves) {
+			more(text)
+		}
+		return lines
+	case HoldingsChanged.String():
+		for _, text := range setting(moves) {
+			more(text)
+		}
 		return lines
 	case Backup.String():
 		switch {
 		case !wasActive && fields["initial"] == "true":
-			more("removing VIPs.")
+			remove(true)
 			add("Entering BACKUP STATE (init)")
 			return lines
 		case wasActive && fields["peer"] != "" && fields["peer_priority"] == fields["priority"]:
@@ -110,7 +123,7 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		}
 		add("Entering BACKUP STATE")
 		if wasActive {
-			more("removing VIPs.")
+			remove(false)
 		}
 		return lines
 	case Initialize.String():
@@ -119,18 +132,18 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		}
 		if wasActive {
 			more("sent 0 priority")
-			more("removing VIPs.")
+			remove(false)
 		}
 		return lines
 	case LinkLost.String():
 		lines = append(lines, message)
 		switch fields["fault"] {
 		case "initial":
-			more("removing VIPs.")
+			remove(true)
 			add("Entering FAULT STATE (init)")
 		case "path": // tracked by BFD
 			add("entering FAULT state")
-			more("removing VIPs.")
+			remove(true)
 		}
 		return lines
 	case SessionUp.String(), SessionDown.String():
@@ -160,6 +173,37 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		message += ": " + e
 	}
 	return []string{message}
+}
+
+// setting is what comes with the addresses.
+func setting(moves []string) []string {
+	out := []string{"setting VIPs."}
+	for _, m := range [][2]string{{"excluded", "E-VIPs."}, {"routes", "Virtual Routes"}, {"rules", "Virtual Rules"}} {
+		if slices.Contains(moves, m[0]) {
+			out = append(out, "setting "+m[1])
+		}
+	}
+	return out
+}
+
+// removing is what goes; at the start keepalived makes sure twice.
+func removing(moves []string, initial bool) (out []string) {
+	paths := func() {
+		for _, m := range [][2]string{{"rules", "Virtual Rules"}, {"routes", "Virtual Routes"}} {
+			if slices.Contains(moves, m[0]) {
+				out = append(out, "removing "+m[1])
+			}
+		}
+	}
+	paths()
+	out = append(out, "removing VIPs.")
+	if slices.Contains(moves, "excluded") {
+		out = append(out, "removing E-VIPs.")
+	}
+	if initial {
+		paths()
+	}
+	return out
 }
 
 // sessionLines are the lines for a BFD session that came up or went down.

@@ -274,3 +274,16 @@ func FuzzReadFrame(f *testing.F) {
 		}
 	})
 }
+
+func TestSharedRoutesStayWhileAnotherEntryIsOpen(t *testing.T) {
+	t.Parallel()
+	a := &Entry{Routes: []string{"r1", "shared"}, Rules: []string{"u1", "both"}}
+	b := &Entry{Routes: []string{"shared"}, Rules: []string{"both"}}
+	routes, rules := a.alone(will{2: b})
+	if d := cmp.Diff([2][]string{{"r1"}, {"u1"}}, [2][]string{routes, rules}); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if routes, rules = b.alone(will{}); len(routes)+len(rules) != 2 {
+		t.Errorf("the last one removes %v %v, want all", routes, rules)
+	}
+}
