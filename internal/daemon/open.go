@@ -174,20 +174,24 @@ func (d *Daemon) removeLeftovers() error {
 	return nil
 }
 
+// gatherShare is the share of the shortest interval within which the loop may take what arrives together: 2 ms of a second.
+const gatherShare = 500
+
 // limit tells the supervisor how long the heartbeat may stay away: the longest Active_Down_Interval, half a second at
 // least.
 func (d *Daemon) limit() {
-	limit := 500 * time.Millisecond
+	limit, shortest := 500*time.Millisecond, time.Second
 	err := d.loop.Do(func(_ vrrp.Time, v *vrrp.Router, out []vrrp.Action) []vrrp.Action {
 		for _, r := range d.routers {
 			if st, ok := v.Status(r.id); ok {
-				limit = max(limit, st.ActiveDownInterval)
+				limit, shortest = max(limit, st.ActiveDownInterval), min(shortest, st.ActiveInterval)
 			}
 		}
 		return out
 	})
 	if err == nil {
 		d.loop.Rest(min(limit/12, loopHealthy/2)) // a beat at least for each heartbeat
+		d.loop.Gather(shortest / gatherShare)
 		d.o.Parent.Limit(limit)
 	}
 }

@@ -26,6 +26,8 @@ const (
 	// to the loop's events has heard what followed from it.
 	lateNoticed = 10 * time.Millisecond
 	lateFollows = 20 * time.Millisecond
+	// gatherLeast is the shortest sleep that is worth its price.
+	gatherLeast = 100 * time.Microsecond
 	// roundLimit is how many datagrams one round takes before it looks at its deadlines: more than any backlog of adverts that the
 	// buffers of a segment's family can hold, and an end to a flood.
 	roundLimit = 32 << 10
@@ -58,6 +60,7 @@ type Loop struct {
 	faults   *mailbox[Fault]
 
 	rest    atomic.Int64 // how long it may sleep; see Rest
+	gather  atomic.Int64 // see Gather
 	running atomic.Bool  // or never will be
 	gate    sync.RWMutex // held for reading while the wake descriptor is used; the loop takes it once, to close
 	closed  bool
@@ -77,6 +80,7 @@ type Loop struct {
 	ready    [epollEvents]unix.EpollEvent
 	called   bool // commands wait
 	planned  vrrp.Time
+	woke     vrrp.Time     // when the round before began
 	out      []vrrp.Action // of this round
 	dirty    []*port       // with adverts to send this round
 	retries  []*destination
@@ -188,11 +192,13 @@ func (l *Loop) close() error {
 // round sleeps until there is something to do, and does it: packets first, then deadlines, then commands, and of all that follows
 // the adverts leave before anything is published.
 func (l *Loop) round() error {
+	l.gatherMore()
 	rest := max(time.Duration(l.rest.Load()), beatInterval)
 	if err := l.poll(int(rest / time.Millisecond)); err != nil {
 		return err
 	}
 	now := Now()
+	l.woke = now
 	l.beat(now)
 	now, _ = l.receiveReady(now)
 	if l.router.Deadline() <= now {
@@ -218,6 +224,22 @@ func (l *Loop) round() error {
 	l.planned = min(l.planned, now.Add(rest))
 	l.meter.lastRound.Store(int64(now))
 	return nil
+}
+
+// gatherMore lets adverts come together when rounds follow each other faster than [Loop.Gather] says: a wake-up costs more than an
+// advert. Deadlines are met all the same.
+func (l *Loop) gatherMore() {
+	gather := time.Duration(l.gather.Load())
+	if gather <= 0 {
+		return
+	}
+	now := Now()
+	until := min(l.woke.Add(gather), l.planned)
+	if until.Sub(now) < gatherLeast {
+		return
+	}
+	nap := unix.NsecToTimespec(int64(until.Sub(now)))
+	_ = unix.Nanosleep(&nap, nil) //nolint:errcheck // a signal ends it sooner
 }
 
 // poll waits up to some milliseconds for descriptors that are ready, and leaves them in l.ready, the rest of which is zero.

@@ -24,6 +24,10 @@ func (l *Loop) Beat() uint64 { return l.meter.beats.Load() }
 // Rest says for how long the loop may sleep when nothing is to be done: its beats are then that seldom. A tenth of a second is the least.
 func (l *Loop) Rest(d time.Duration) { l.rest.Store(int64(d)) }
 
+// Gather lets what arrives within the time be taken in one round, if the round before was so short a time ago: nothing is taken later
+// than that. Zero takes everything at once.
+func (l *Loop) Gather(d time.Duration) { l.gather.Store(int64(d)) }
+
 // LastBeat returns when the count moved last.
 func (l *Loop) LastBeat() vrrp.Time { return vrrp.Time(l.meter.lastBeat.Load()) }
 

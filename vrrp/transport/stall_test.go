@@ -412,3 +412,38 @@ func TestNothingIsAllocatedForAnAdvert(t *testing.T) {
 		t.Errorf("%d adverts sent, want %d", got, (rounds+1)*batch)
 	}
 }
+
+// Adverts that come one by one are taken together, and what is due by the clock does not wait for it.
+func TestLoopGathersWhatArrivesOneByOne(t *testing.T) {
+	lab := netlab.Test(t)
+	a := newNode(t, lab, "a", "10.99.0.1/24")
+	b := speak(t, newNode(t, lab, "b", "10.99.0.2/24"))
+	b.add(1, config4(1, 100, 40*time.Second))
+	b.attach(b.bind(1, addr("10.99.0.2")))
+	const count, gather = 100, 50 * time.Millisecond
+	blast := newBlaster(t, a, "eth0", adverts4(count, "10.99.0.1"))
+	rounds := func() uint64 {
+		before := b.loop.Stats()
+		for i := range count {
+			blast.send(i, i+1)
+			time.Sleep(time.Millisecond) // the sender's pace
+		}
+		eventually(t, "all are received", func() bool { return b.loop.Stats().Received-before.Received == count })
+		return b.loop.Stats().Rounds - before.Rounds
+	}
+	alone := rounds()
+	b.loop.Gather(gather)
+	together := rounds()
+	if together > alone/3 {
+		t.Errorf("%d adverts take %d rounds gathered and %d one by one, want a third at most", count, together, alone)
+	}
+	// An Active on the same loop, with an interval far below what is gathered, stays on time.
+	b.add(2, config4(2, 255, 10*time.Millisecond))
+	b.attach(b.bind(2, addr("10.99.0.2")))
+	before, since := b.loop.Stats().Sent, time.Now()
+	time.Sleep(500 * time.Millisecond)
+	sent, want := b.loop.Stats().Sent-before, uint64(time.Since(since)/(10*time.Millisecond))
+	if sent < want*8/10 {
+		t.Errorf("%d adverts were sent of %d that were due", sent, want)
+	}
+}
