@@ -72,6 +72,12 @@ func (h Hand) Waits() bool {
 	return h.Release && slices.ContainsFunc(h.Checks, func(c HandCheck) bool { return !c.Known && c.Weight == 0 })
 }
 
+// Fault reports whether the check ends the service's part in the election.
+func (c HandCheck) Fault() bool {
+	_, fault := c.judge()
+	return fault
+}
+
 // judge returns what a check adds to the priority, and whether it is a fault.
 func (c HandCheck) judge() (weight int, fault bool) {
 	if c.Number {

@@ -117,6 +117,7 @@ func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service
 		i.TotalPriority = now.EffectivePriority
 	} else {
 		i.Faults = 1
+		i.EffectivePriority = cmp.Or(now.Priority, i.EffectivePriority) // as it was before
 	}
 	if a, err := netip.ParseAddr(now.ActiveAddress); err == nil && i.State == dump.Backup {
 		i.Master = a

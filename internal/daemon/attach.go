@@ -18,10 +18,12 @@ import (
 
 // linksChanged takes in what happened to the interfaces.
 func (d *Daemon) linksChanged(c takeover.Change) {
+	before := d.links
 	d.links = map[string]takeover.LinkState{}
 	for _, l := range d.watch.Snapshot() {
 		d.links[l.Name] = l
 	}
+	d.tellLinks(before)
 	d.lostStatic(c.Removed)
 	d.holdStatic()
 	d.paths.retry()
@@ -199,17 +201,19 @@ func (d *Daemon) detach(list []stranded) {
 		if d.blocked[r.id] != s.why.Error() {
 			d.blocked[r.id] = s.why.Error()
 			r.reason = s.why.Error()
-			fault := "" // a running one says so itself
-			if r.link == 0 && !r.begun {
-				if fault = "initial"; d.pathDown(r) {
-					fault = "path"
-				}
-			}
-			r.begun = true
 			if d.preferences[r.service.Name].waits {
+				if !r.begun {
+					d.o.Log.Info(r.service.Name+" waits for the first results of its checks", "service", r.service.Name, "waits", true, "moves", r.moves())
+				}
+				r.begun = true
 				continue
 			}
-			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), r.fields("fault", fault, "moves", r.moves())...)
+			fields := r.fields("moves", r.moves()) // a running one says so itself
+			if r.link == 0 && !r.begun {
+				fields = append(fields, d.initialFault(r)...)
+			}
+			r.begun = true
+			d.report.Report(event.LinkLost, fmt.Sprintf("%s does not take part: %v", r.service.Name, s.why), fields...)
 		}
 	}
 	if len(running) == 0 {

@@ -224,22 +224,6 @@ func (d *Daemon) sessionResult(s *conf.Service, index int, c conf.HealthCheck) *
 	return &r
 }
 
-// pathDown reports whether a router by hand does not take part because of a session.
-func (d *Daemon) pathDown(r *router) bool {
-	names := []string{r.service.Name}
-	if g := d.groupOf(r.service.Name); g != nil {
-		names = g.Services
-	}
-	for _, name := range names {
-		for i, c := range d.watched[name] {
-			if is := d.results[name][i]; c.Kind == conf.CheckBFD && c.Weight == 0 && is != nil && is.OK == c.Reverse {
-				return r.silent && r.service.Raw
-			}
-		}
-	}
-	return false
-}
-
 // sessionStatus is the status of all sessions.
 func (d *Daemon) sessionStatus() []status.Session {
 	out := []status.Session{}

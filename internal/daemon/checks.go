@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -56,23 +55,28 @@ func (d *Daemon) checkUser(c conf.HealthCheck) (*monitor.User, error) {
 	return (*monitor.User)(u), nil
 }
 
-// watchServices lets the monitor check the configured services, and no others.
-func (d *Daemon) watchServices(gone []string) {
+// promptly is how long a start or a reload waits for what is known of this host alone.
+const promptly = 100 * time.Millisecond
+
+// watchServices lets the monitor check the configured services, and no others. What is known of their checks counts at once; again: they were
+// checked before.
+func (d *Daemon) watchServices(gone []string, again bool) {
 	for _, name := range gone {
 		d.checks.Forget(name)
 		delete(d.results, name)
 		delete(d.watched, name)
 	}
+	before := map[string]map[string]bool{} // checks with a result, by service and name
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
-		checks := checksFor(d.cfg, s)
-		known := make([]*monitor.Result, len(checks))
-		for i, c := range checks { // what did not change keeps its result
-			if was := d.watched[s.Name]; i < len(was) && reflect.DeepEqual(was[i], c) {
-				known[i] = d.results[s.Name][i]
+		before[s.Name] = map[string]bool{}
+		for j, c := range d.watched[s.Name] {
+			if d.results[s.Name][j] != nil {
+				before[s.Name][nameOf(c)] = true
 			}
 		}
-		d.watched[s.Name], d.results[s.Name] = checks, known
+		checks := checksFor(d.cfg, s)
+		d.watched[s.Name], d.results[s.Name] = checks, make([]*monitor.Result, len(checks))
 		if len(checks) == 0 {
 			d.checks.Forget(s.Name)
 		} else {
@@ -80,16 +84,26 @@ func (d *Daemon) watchServices(gone []string) {
 		}
 	}
 	d.watchSessions()
+	d.checks.Await(promptly)
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
+		known := d.results[s.Name]
+		for _, r := range d.checks.Status(s.Name) {
+			known[r.Index] = &r
+		}
 		for j, c := range d.watched[s.Name] {
 			if c.Kind == conf.CheckBFD {
-				d.results[s.Name][j] = d.sessionResult(s, j, c)
+				known[j] = d.sessionResult(s, j, c)
+			} else if known[j] != nil && !before[s.Name][nameOf(c)] {
+				d.turnedCheck(s, nil, known[j])
 			}
 		}
 	}
 	for i := range d.cfg.Services { // when all are known: those of a group depend on each other
 		d.judgeChecks(&d.cfg.Services[i])
+	}
+	if again {
+		d.tellKept(before)
 	}
 }
 
@@ -124,14 +138,21 @@ func (d *Daemon) checked(r monitor.Result) {
 // turnedCheck reports that a check of a service by hand turned; policy reports the others.
 func (d *Daemon) turnedCheck(s *conf.Service, was, is *monitor.Result) {
 	c := d.watched[s.Name][is.Index]
-	if !s.Raw || c.Kind == conf.CheckNumber || was != nil && was.OK == is.OK {
+	if !s.Raw {
+		return
+	}
+	ok, before := is.OK, was != nil && was.OK
+	if c.Kind == conf.CheckNumber { // each value is good, but some are a fault
+		ok, before = !handCheck(c, is).Fault(), was == nil || !handCheck(c, was).Fault()
+	}
+	if (was != nil || c.Kind == conf.CheckNumber) && ok == before {
 		return
 	}
 	id, word := event.CheckPassed, "passes"
-	if !is.OK {
+	if !ok {
 		id, word = event.CheckFailed, "fails"
 	}
-	fields := []any{"service", s.Name, "check", nameOf(c), "kind", string(c.Kind), "reason", is.Detail, "also", !d.firstWith(s, c)}
+	fields := []any{"service", s.Name, "check", nameOf(c), "kind", string(c.Kind), "reason", is.Detail, "also", !d.firstWith(s, c), "first", was == nil}
 	if c.Kind == conf.CheckExec {
 		if first := was == nil && is.OK; !first && is.Signal == 0 && !is.TimedOut && is.Exit >= 0 {
 			fields = append(fields, "exit", is.Exit)
@@ -207,7 +228,7 @@ func (d *Daemon) judgeByHand(s *conf.Service) {
 		}
 		if was.takes && p.takes && from != p.priority {
 			d.report.Report(event.Priority, fmt.Sprintf("%s: priority %d, was %d: %s", name, p.priority, from, p.why), "service", name,
-				"from", int(from), "priority", int(p.priority), "reason", p.why)
+				"from", int(from), "priority", int(p.priority), "reason", p.why, "reload", d.reloading)
 		}
 		if had { // else its routers are not made yet
 			changed = append(changed, one)

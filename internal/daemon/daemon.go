@@ -91,11 +91,12 @@ type Daemon struct {
 	measuring   context.CancelFunc // ends the measuring of load
 	stopBy      time.Time          // services that are not stopped by then are left
 
-	life     context.Context // of the parts; longer than that of the actor
-	posts    chan func()
-	requests chan func()
-	refusals chan responder.Event
-	stopping bool
+	life      context.Context // of the parts; longer than that of the actor
+	posts     chan func()
+	requests  chan func()
+	refusals  chan responder.Event
+	stopping  bool
+	reloading bool // the configuration is being changed
 }
 
 // Run runs the worker until ctx ends, then gives every address back in order and returns. A second signal is the

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/regent-ha/regent/conf"
+	"github.com/regent-ha/regent/internal/monitor"
 	"github.com/regent-ha/regent/policy"
 	"github.com/regent-ha/regent/vrrp"
 )
@@ -55,17 +56,33 @@ func (e errGroup) Error() string {
 // handOf is the preference of a service by hand by its own checks.
 func (d *Daemon) handOf(s *conf.Service) preference {
 	var results []policy.HandCheck
+	was, had := d.preferences[s.Name]
 	for i, c := range d.watched[s.Name] {
-		h := policy.HandCheck{Weight: c.Weight, Reverse: c.Reverse, Number: c.Kind == conf.CheckNumber}
-		if r := d.results[s.Name][i]; r != nil {
-			h.Known, h.OK, h.Detail, h.Value = true, r.OK, r.Detail, int64(r.Value)
-			if c.Kind == conf.CheckFile && r.OK {
-				h.Weight = int(r.Value) * max(1, h.Weight)
-			}
+		h := handCheck(c, d.results[s.Name][i])
+		switch {
+		case h.Known:
+		case had && was.takes && s.OnFault == conf.FaultRelease:
+			// A check that a reload brings must fail before it ends anything.
+			h.Known, h.OK = h.Weight == 0, !c.Reverse
+		case c.StartBad && s.OnFault != conf.FaultRelease:
+			h.Known, h.Detail = true, nameOf(c)+" was not good often enough yet"
 		}
 		results = append(results, h)
 	}
 	return byHand(s, results)
+}
+
+// handCheck is a check with its result, nil if there is none, as policy wants it.
+func handCheck(c conf.HealthCheck, r *monitor.Result) policy.HandCheck {
+	h := policy.HandCheck{Weight: c.Weight, Reverse: c.Reverse, Number: c.Kind == conf.CheckNumber}
+	if r == nil {
+		return h
+	}
+	h.Known, h.OK, h.Detail, h.Value = true, r.OK, r.Detail, int64(r.Value)
+	if c.Kind == conf.CheckFile && r.OK {
+		h.Weight = int(r.Value) * max(1, h.Weight)
+	}
+	return h
 }
 
 // joined is the preference of a service by hand: in a fault of one member of its group no other takes part either.

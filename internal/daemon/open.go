@@ -104,7 +104,7 @@ func (d *Daemon) begin() error {
 	for i := range d.cfg.Services {
 		services[i] = &d.cfg.Services[i]
 	}
-	d.watchServices(nil)
+	d.watchServices(nil, false)
 	d.think()                                               // with which priorities to begin
 	delay := max(d.cfg.StartDelay, d.cfg.BootDelay-clock()) // the clock begins with the system
 	if delay > 0 {

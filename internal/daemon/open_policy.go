@@ -143,7 +143,9 @@ func (d *Daemon) reloadPolicy(c conf.Changes) {
 		}
 	}
 	d.mind.Reload(clock(), agentOptions(d.cfg, agent.Saved{}))
-	d.watchServices(gone)
+	d.reloading = true
+	d.watchServices(gone, true)
+	d.reloading = false
 	d.beginMeasuring(d.life)
 	if d.channel != nil && hasChannel(d.cfg) {
 		if err := d.channel.SetKeys(channelKeys(d.cfg)); err != nil {

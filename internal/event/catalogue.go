@@ -48,6 +48,7 @@ const (
 	CheckPassed     ID = 1318
 	Candidate       ID = 1319
 	FailbackDue     ID = 1320
+	CheckKept       ID = 1321
 	RefusalRestored ID = 1401
 	WildcardFound   ID = 1402
 	WildcardGone    ID = 1403
@@ -127,6 +128,7 @@ func Catalogue() []Info {
 		{CheckPassed, "check_passed", slog.LevelInfo, false, "A check of the service passed as often as rise says."},
 		{Candidate, "candidate", slog.LevelInfo, false, "A node may perform the service again that had none."},
 		{FailbackDue, "failback", slog.LevelInfo, false, "The owner has been ready long enough and takes its service back."},
+		{CheckKept, "check_kept", slog.LevelInfo, false, "After a reload a check, or what checks of a service come to, is as it was before."},
 		{RefusalRestored, "refusal_restored", slog.LevelWarn, false, "Somebody removed the nftables table that refuses; it was restored at once."},
 		{WildcardFound, "wildcard_listener", slog.LevelError, true, "Without nftables a process that listens on every address would answer in place of a refused service. Bind it to its own address, or load nf_tables."},
 		{WildcardGone, "wildcard_listener_gone", slog.LevelInfo, false, "The wildcard listener that was reported is gone."},

@@ -94,6 +94,10 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 			more(text)
 		}
 	}
+	if fields["waits"] == "true" { // for the first results of checks
+		remove(true)
+		return lines
+	}
 	switch fields["event"] {
 	case Active.String():
 		if fields["released"] == "true" {
@@ -141,8 +145,11 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		case "initial":
 			remove(true)
 			add("Entering FAULT STATE (init)")
-		case "path": // tracked by BFD
-			add("entering FAULT state")
+		case "check":
+			lines = append(lines[:len(lines)-1], faultLines(fields)...)
+			if fields["kind"] != "bfd" {
+				add("entering FAULT state")
+			}
 			remove(true)
 		}
 		return lines
@@ -150,7 +157,12 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		return sessionLines(fields, detail)
 	case CheckFailed.String(), CheckPassed.String():
 		return checkLines(fields)
+	case CheckKept.String():
+		return keptLines(fields)
 	case Priority.String():
+		if fields["reload"] == "true" {
+			return nil // what is in force after all is told then
+		}
 		add(fmt.Sprintf("Changing effective priority from %s to %s", fields["from"], fields["priority"]))
 		return lines
 	case SplitHealed.String():
@@ -231,9 +243,45 @@ func capitals(text string) string {
 	return strings.Join(words, " ")
 }
 
+// keptLines are the lines of a reload for what checks came to before.
+func keptLines(fields map[string]string) []string {
+	switch {
+	case fields["fault"] != "":
+		return faultLines(fields)
+	case fields["priority"] != "":
+		return []string{fmt.Sprintf("(%s) Changing effective priority from %s to %s", fields["service"], fields["from"], fields["priority"])}
+	}
+	return []string{fmt.Sprintf("VRRP_Script(%s) considered %s on reload", fields["check"],
+		map[bool]string{true: "successful", false: "unsuccessful"}[fields["ok"] == "true"])}
+}
+
+// faultLines say which check is a fault.
+func faultLines(fields map[string]string) []string {
+	name, check := fields["service"], fields["check"]
+	switch fields["kind"] {
+	case "exec", "readable":
+		return []string{fmt.Sprintf("(%s): entering FAULT state due to script %s", name, check)}
+	case "process":
+		return []string{fmt.Sprintf("(%s) entering FAULT state (tracked process %s quorum not achieved)", name, check)}
+	case "number":
+		return []string{fmt.Sprintf("(%s): entering FAULT state (tracked file %s has status %s)", name, check, fields["value"])}
+	case "interface":
+		return []string{fmt.Sprintf("(%s): entering FAULT state (interface %s down)", name, check)}
+	case "bfd":
+		return []string{fmt.Sprintf("(%s) entering FAULT state", name)}
+	}
+	return nil
+}
+
 // checkLines are the lines for a check that turned: once, by the first of the services that have it.
 func checkLines(fields map[string]string) (lines []string) {
 	name := fields["check"]
+	switch passes := fields["event"] == CheckPassed.String(); {
+	case fields["kind"] == "process" && fields["also"] != "true" && fields["first"] != "true":
+		return []string{fmt.Sprintf("Quorum %s for tracked process %s", map[bool]string{true: "gained", false: "lost"}[passes], name)}
+	case fields["kind"] == "number" && fields["first"] != "true":
+		return []string{fmt.Sprintf("(%s): tracked file %s %s FAULT state", fields["service"], name, map[bool]string{true: "leaving", false: "now"}[passes])}
+	}
 	if fields["kind"] == "bfd" {
 		state := map[bool]string{true: "UP", false: "DOWN"}[fields["event"] == CheckPassed.String()]
 		return []string{fmt.Sprintf("VRRP_Instance(%s) Tracked BFD instance %s is %s", fields["service"], name, state)}

@@ -103,7 +103,8 @@ func New(o Options) *Monitor {
 // Results are the turns of checks. The channel is closed by [Monitor.Close].
 func (m *Monitor) Results() <-chan Result { return m.results }
 
-// Watch checks a service from now on, by these checks and no others. A check that is as it was keeps its state.
+// Watch checks a service from now on, by these checks and no others. A check that is as it was keeps its state; one of the same name that
+// looks at the same begins with the verdict that there was. See [Monitor.Status] for what is known.
 func (m *Monitor) Watch(service string, checks []Check) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -117,18 +118,54 @@ func (m *Monitor) Watch(service string, checks []Check) {
 			next[i], old[i] = old[i], nil
 			continue
 		}
+		delete(m.waiting, key{service, i}) // of another check
 		if c.Kind != "" {
-			next[i] = m.start(service, i, c)
+			next[i] = m.start(service, i, c, before(old, c))
 		}
 	}
 	m.end(service, old)
 	m.services[service] = next
 }
 
+// before finds the check of that name that looks at the same in another way.
+func before(rs []*runner, c Check) *runner {
+	for _, r := range rs {
+		if r != nil && c.Name != "" && r.check.Name == c.Name && r.check.Kind == c.Kind && r.check.Target == c.Target && slices.Equal(r.check.Command, c.Command) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Await waits until the checks that look at this host alone (numbers, interfaces and processes) have a first result, but no longer
+// than limit.
+func (m *Monitor) Await(limit time.Duration) {
+	m.mu.Lock()
+	var wait []*runner
+	for _, r := range m.shared {
+		if r.check.prompt() {
+			wait = append(wait, r)
+		}
+	}
+	m.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for _, r := range wait {
+		select {
+		case <-r.first:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
 // Forget ends the checks of a service.
 func (m *Monitor) Forget(service string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for i := range m.services[service] {
+		delete(m.waiting, key{service, i})
+	}
 	m.end(service, m.services[service])
 	delete(m.services, service)
 }
@@ -139,7 +176,6 @@ func (m *Monitor) end(service string, rs []*runner) {
 		if r == nil {
 			continue
 		}
-		delete(m.waiting, key{service, i})
 		r.mu.Lock()
 		r.readers = slices.DeleteFunc(r.readers, func(k key) bool { return k == key{service, i} })
 		alone := len(r.readers) == 0
@@ -195,7 +231,7 @@ func (m *Monitor) Close() {
 }
 
 // start begins a check, or takes part in an equal one that is at work. The monitor is locked.
-func (m *Monitor) start(service string, index int, c Check) *runner {
+func (m *Monitor) start(service string, index int, c Check, was *runner) *runner {
 	name := c.identity()
 	k := key{service, index}
 	if r := m.shared[name]; r != nil {
@@ -208,7 +244,15 @@ func (m *Monitor) start(service string, index int, c Check) *runner {
 		return r
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
-	r := &runner{check: c, name: name, cancel: cancel, hurry: make(chan struct{}, 1), readers: []key{k}}
+	r := &runner{check: c, name: name, cancel: cancel, hurry: make(chan struct{}, 1), readers: []key{k}, first: make(chan struct{})}
+	if was != nil {
+		was.mu.Lock()
+		if was.known {
+			r.settle(was.verdict)
+			m.queue(r.verdict.of(k))
+		}
+		was.mu.Unlock()
+	}
 	r.probe, r.watch = m.probeOf(&r.check)
 	m.shared[name] = r
 	m.running.Go(func() { m.run(ctx, r) })

@@ -154,7 +154,7 @@ func scripted(r *runner, probe func(context.Context) outcome) { r.probe = probe 
 
 func TestVerdictTurnsAfterAsManyResultsAsTheFileSays(t *testing.T) {
 	t.Parallel()
-	r := &runner{check: Check{Rise: 2, Fall: 3}}
+	r := &runner{check: Check{Rise: 2, Fall: 3}, first: make(chan struct{})}
 	now := time.Unix(0, 0)
 	good, bad := outcome{ok: true, detail: "good"}, outcome{detail: "bad"}
 	for i, c := range []struct {
@@ -177,7 +177,7 @@ func TestVerdictTurnsAfterAsManyResultsAsTheFileSays(t *testing.T) {
 		}
 	}
 	// A file tells of every new value.
-	r = &runner{check: Check{Rise: 1, Fall: 1}}
+	r = &runner{check: Check{Rise: 1, Fall: 1}, first: make(chan struct{})}
 	for i, v := range []float64{1, 1, 2} {
 		if turned, res := r.judge(outcome{ok: true, value: v}, now); turned != (i != 1) || res.Value != v {
 			t.Errorf("value %g: turned %t, %g", v, turned, res.Value)
@@ -191,7 +191,7 @@ func TestChecksRunJitteredWithoutEndAndHurried(t *testing.T) {
 		var mu sync.Mutex
 		var at []time.Time
 		began := time.Now()
-		r := &runner{check: Check{Interval: 10 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1}, hurry: make(chan struct{}, 1), readers: []key{{"orders", 0}}}
+		r := &runner{check: Check{Interval: 10 * time.Second, Timeout: time.Second, Rise: 1, Fall: 1}, hurry: make(chan struct{}, 1), first: make(chan struct{}), readers: []key{{"orders", 0}}}
 		scripted(r, func(context.Context) outcome {
 			mu.Lock()
 			defer mu.Unlock()

@@ -20,6 +20,7 @@ type runner struct {
 
 	mu      sync.Mutex
 	readers []key
+	first   chan struct{} // closed when it is known
 	known   bool
 	verdict Result // without a reader
 	streak  int    // results in a row that contradict the verdict
@@ -49,7 +50,11 @@ func (m *Monitor) run(ctx context.Context, r *runner) {
 			}
 		})()
 	}
-	timer := time.NewTimer(rand.N(firstWithin)) //nolint:gosec // jitter
+	soon := rand.N(firstWithin) //nolint:gosec // jitter
+	if r.check.prompt() {
+		soon = 0
+	}
+	timer := time.NewTimer(soon)
 	defer timer.Stop()
 	for {
 		select {
@@ -59,8 +64,8 @@ func (m *Monitor) run(ctx context.Context, r *runner) {
 		case <-r.hurry:
 		}
 		slots := m.slots
-		if r.check.Kind == "process" {
-			slots = nil // it waits for nobody: others that hang must not delay it
+		if r.check.prompt() {
+			slots = nil // others that hang must not delay it
 		}
 		if slots != nil {
 			select {
@@ -98,19 +103,24 @@ func jitter(d time.Duration) time.Duration {
 	return d - tenth + rand.N(2*tenth+1) //nolint:gosec // jitter
 }
 
-// judge takes in a result and says whether the verdict turned. The first result is the first verdict, unless the check starts bad.
+// prompt reports whether a check looks at this host alone and so has its result at once.
+func (c *Check) prompt() bool {
+	return c.Kind == "number" || c.Kind == "interface" || c.Kind == "process"
+}
+
+// judge takes in a result and says whether the verdict turned. The first result is the first verdict, unless the check starts bad and
+// has to be good more often.
 func (r *runner) judge(o outcome, now time.Time) (bool, Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v := &r.verdict
 	if !r.known {
-		r.known = true
-		if r.check.StartBad && o.ok && r.check.Rise > 1 {
-			r.streak = 1
-			*v = Result{Detail: o.detail, Since: now}
-			return true, *v
+		if r.check.StartBad && o.ok {
+			if r.streak++; r.streak < r.check.Rise {
+				return false, *v
+			}
 		}
-		*v = o.result(now)
+		r.settle(o.result(now))
 		return true, *v
 	}
 	if o.ok == v.OK {
@@ -130,6 +140,12 @@ func (r *runner) judge(o outcome, now time.Time) (bool, Result) {
 	r.streak = 0
 	*v = o.result(now)
 	return true, *v
+}
+
+// settle gives the check a verdict where it had none. It is locked.
+func (r *runner) settle(v Result) {
+	r.known, r.verdict, r.streak = true, v, 0
+	close(r.first)
 }
 
 func (o outcome) result(since time.Time) Result {

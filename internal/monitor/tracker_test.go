@@ -95,13 +95,62 @@ func TestCommandsRunAsTheirUser(t *testing.T) {
 
 func TestCheckThatStartsBadNeedsItsGoodResults(t *testing.T) {
 	t.Parallel()
-	r := &runner{check: Check{Rise: 3, Fall: 1, StartBad: true}}
-	good := outcome{ok: true}
 	now := time.Unix(0, 0)
-	for i, want := range []bool{false, false, true} {
-		if _, res := r.judge(good, now); res.OK != want {
-			t.Errorf("after %d good results: %v, want %v", i+1, res.OK, want)
+	for name, c := range map[string]struct {
+		results []bool
+		told    []bool // whether each is told
+		ok      bool
+	}{
+		"good enough":       {[]bool{true, true, true}, []bool{false, false, true}, true},
+		"bad at once":       {[]bool{false}, []bool{true}, false},
+		"bad after a while": {[]bool{true, true, false, true}, []bool{false, false, true, false}, false},
+	} {
+		r := &runner{check: Check{Rise: 3, Fall: 2, StartBad: true}, first: make(chan struct{})}
+		var res Result
+		for i, ok := range c.results {
+			var told bool
+			if told, res = r.judge(outcome{ok: ok}, now); told != c.told[i] {
+				t.Errorf("%s: result %d is told: %v", name, i+1, told)
+			}
 		}
+		if res.OK != c.ok {
+			t.Errorf("%s: the verdict is %v", name, res.OK)
+		}
+	}
+}
+
+// A reload that changes how often a check is run, or how often it must fail, is no reason to forget what it found.
+func TestACheckKeepsItsVerdictWhenItsIntervalChanges(t *testing.T) {
+	t.Parallel()
+	m := newMonitor(t, Options{})
+	c := Check{Name: "load", Kind: "exec", Command: []string{"/bin/false"}, Interval: time.Hour, Timeout: 5 * time.Second, Rise: 1, Fall: 1}
+	m.Watch("s", []Check{{}, c})
+	if r := <-m.Results(); r.OK || r.Index != 1 {
+		t.Fatalf("%+v", r)
+	}
+	was := m.Status("s")
+	c.Interval, c.Fall = 2*time.Hour, 3
+	other := Check{Name: "other", Kind: "exec", Command: []string{"/bin/sleep", "60"}, Interval: time.Hour, Timeout: time.Minute, Rise: 1, Fall: 1}
+	m.Watch("s", []Check{c, other})
+	now := m.Status("s")
+	if len(was) != 1 || len(now) != 1 || now[0].Index != 0 || now[0].Detail != was[0].Detail || now[0].OK {
+		t.Errorf("before %+v, after %+v", was, now)
+	}
+	if r := <-m.Results(); r.Index != 0 || r.OK {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWhatIsOnThisHostIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	m := newMonitor(t, Options{Limit: 1})
+	slow := Check{Kind: "exec", Command: []string{"/bin/sleep", "60"}, Interval: time.Hour, Timeout: time.Minute, Rise: 1, Fall: 1}
+	m.Watch("s", []Check{slow, {Kind: "number", Target: filepath.Join(t.TempDir(), "n"), Interval: time.Hour, Timeout: time.Second, Rise: 1, Fall: 1},
+		{Kind: "interface", Target: "lo", Interval: time.Hour, Timeout: time.Second, Rise: 1, Fall: 1}})
+	m.Await(10 * time.Second)
+	got := m.Status("s")
+	if len(got) != 2 || got[0].Index != 1 || got[1].Index != 2 {
+		t.Errorf("%+v", got)
 	}
 }
 
