@@ -50,6 +50,7 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 		m.trust()
 		return out
 	}
+	m.tally.MasterPriority = uint64(a.Priority) // not that of one to pre-empt
 	m.learn(a)
 	m.restart(now)
 	return m.drag(now, true, m.pull(now, out))
@@ -168,7 +169,7 @@ func (m *machine) yield(now Time, a *Advert, src netip.Addr, why Reason, out []A
 			}
 		}
 	}
-	m.peer, m.peerPrio = src, a.Priority
+	m.peer, m.peerPrio, m.tally.MasterPriority = src, a.Priority, uint64(a.Priority)
 	m.learn(a)
 	return m.drag(now, true, m.deactivate(now, why, out))
 }

@@ -24,6 +24,7 @@ type Statistics struct {
 	AuthExtReplay      uint64 // auth_ext_replay
 	PriZeroRcvd        uint64 // pri_zero_rcvd
 	PriZeroSent        uint64 // pri_zero_sent
+	MasterPriority     uint64 // master_priority: of the other node that was Active last; 0 if none was heard
 }
 
 // Statistics returns the statistics of a virtual router since it was added.

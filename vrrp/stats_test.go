@@ -46,7 +46,7 @@ func TestStatisticsOfARouter(t *testing.T) {
 	s.r.Down(s.now, 1, ReasonLink, nil)
 	want := Statistics{
 		AdvertRcvd: 3, AdvertSent: 4, BecomeMaster: 2, ReleaseMaster: 2, PacketLenErr: 2, AdvertIntervalErr: 4, IPTTLErr: 1, InvalidTypeRcvd: 3,
-		AddrListErr: 8, InvalidAuthType: 5, AuthTypeMismatch: 6, AuthFailure: 7, PriZeroRcvd: 1, PriZeroSent: 1,
+		AddrListErr: 8, InvalidAuthType: 5, AuthTypeMismatch: 6, AuthFailure: 7, PriZeroRcvd: 1, PriZeroSent: 1, MasterPriority: 200,
 	}
 	got, ok := s.r.Statistics(1)
 	if diff := cmp.Diff(want, got); !ok || diff != "" {

@@ -123,11 +123,9 @@ func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service
 		i.Master = a
 	}
 	if now.ActivePriority > 0 {
-		i.MasterPriority, i.MasterAdvertInterval = now.ActivePriority, seconds(now.ActiveInterval)
+		i.MasterAdvertInterval = seconds(now.ActiveInterval)
 	}
-	if i.State == dump.Master {
-		i.MasterPriority = 0 // keepalived means the other one
-	}
+	i.MasterPriority = int(now.Statistics.MasterPriority) // of the other node, also while this one is Active
 	if now.ActiveDown > 0 {
 		i.MasterDown = seconds(now.ActiveDown)
 	}

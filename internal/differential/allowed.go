@@ -22,6 +22,12 @@ type Allowance struct {
 // Allowed lists how Regent may differ from keepalived 2.2.7.
 func Allowed() []Allowance {
 	return []Allowance{
+		{Kind: Route, Case: `.*`, Line: `[0-9a-f]*:[0-9a-f:]*/\d+ dev \S+ noprefixroute`,
+			Reason: "an IPv6 address with a lease would give its lease to the route of its subnet, which the host has already or does not need"},
+		{Kind: Wire, Case: `.*`, Line: `.* dst fd[0-9a-f:]+ hlim 64 .*`, Missing: true,
+			Reason: "keepalived's IPv6 unicast adverts leave with the kernel's hop limit"},
+		{Kind: Wire, Case: `.*`, Line: `.* dst fd[0-9a-f:]+ hlim 255 .*`,
+			Reason: "Regent's have 255 (RFC 9568 section 5.1.2.3), so that receivers may insist on it; keepalived accepts them"},
 		{Kind: JSON, Case: `.*`, Line: `\[\]\.stats\.auth_ext_\w+ = …`,
 			Reason: "counters of the trailer of adverts, which keepalived has since 2.4"},
 		{Kind: JSON, Case: `.*`, Line: `\[\]\.data\.auth_data = .*`, Missing: true,

@@ -86,6 +86,7 @@ func kernelState(text string) (Observation, []netip.Prefix, error) {
 	o := Observation{}
 	var held []netip.Prefix
 	for _, dev := range devices {
+		o.add(Route, "subnets", dev.alone()...)
 		lines, prefixes := dev.lines()
 		o.add(Address, dev.Name, lines...)
 		held = append(held, prefixes...)
@@ -105,6 +106,19 @@ func kernelState(text string) (Observation, []netip.Prefix, error) {
 		slices.Sort(o[kind][""])
 	}
 	return o, held, nil
+}
+
+// alone takes the flag of addresses that bring no route of their subnet away from them, and returns those addresses: it says
+// something about routes.
+func (d device) alone() (lines []string) {
+	for _, a := range d.Addresses {
+		if _, flagged := a["noprefixroute"]; flagged {
+			delete(a, "noprefixroute")
+			lines = append(lines, fmt.Sprintf("%v/%v dev %s noprefixroute", a["local"], a["prefixlen"], d.Name))
+		}
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // lines are the interface and its addresses.

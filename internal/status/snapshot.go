@@ -94,6 +94,7 @@ type Statistics struct {
 	AuthExtReplay      uint64 `json:"auth_ext_replay"`
 	PriZeroRcvd        uint64 `json:"pri_zero_rcvd"`
 	PriZeroSent        uint64 `json:"pri_zero_sent"`
+	MasterPriority     uint64 `json:"master_priority"`
 }
 
 // Global are the statistics that RFC 8347 keeps for the whole node, and those of the loop.
