@@ -11,6 +11,7 @@ import (
 
 	"github.com/regent-ha/regent/conf/keepalived"
 	"github.com/regent-ha/regent/internal/keepalived/dump"
+	"github.com/regent-ha/regent/internal/notify"
 )
 
 // vmacName is the name of an instance's VMAC.
@@ -67,7 +68,7 @@ func garpOf(g keepalived.GARP) dump.GARP {
 }
 
 func addressOf(v *keepalived.Instance, a keepalived.Address) dump.Address {
-	out := dump.Address{Prefix: a.Prefix, Peer: a.Peer, Broadcast: a.Broadcast, Label: a.Label, Device: cmp.Or(a.Dev, v.Interface.V), Scope: scopeName(a.Scope)}
+	out := dump.Address{Prefix: a.Prefix, Peer: a.Peer, Broadcast: a.Broadcast, Label: a.Label, Device: cmp.Or(a.Dev, v.Interface.V), Scope: scopeName(a.Scope), NoTrack: a.NoTrack}
 	if v.VMAC != nil && out.Device == v.Interface.V {
 		out.Device = vmacName(v) + "@" + v.Interface.V
 	}
@@ -100,7 +101,9 @@ func tracksOf(k keepalivedConf, ts []keepalived.Track) []dump.Track {
 		d := dump.Track{Name: t.Name, Weight: t.Weight.V.N, Reverse: t.Weight.V.Reverse}
 		for _, s := range k.model.Scripts {
 			if s.Name == t.Name {
-				d.Command = resolved(k, s.Script.V.Args)
+				if d.Command = resolved(k, s.Script.V.Args); s.Readable.V != "" {
+					d.Command = []string{"<" + s.Readable.V}
+				}
 			}
 		}
 		out = append(out, d)
@@ -118,7 +121,10 @@ func resolved(k keepalivedConf, args []string) []string {
 	if len(args) == 0 || k.model.Global.SymlinkPaths.V {
 		return args
 	}
-	path, err := filepath.EvalSymlinks(args[0])
+	path, err := notify.Find(args[0])
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
 	if err != nil {
 		return args
 	}

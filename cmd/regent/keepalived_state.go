@@ -61,11 +61,7 @@ func keepalivedState(k keepalivedConf, now status.Snapshot, netifs []dump.Interf
 		s.Scripts = append(s.Scripts, scriptState(k, t, results[t.Name], watchers["script"][t.Name]))
 	}
 	for _, t := range c.TrackFiles {
-		status, err := strconv.Atoi(results[t.Name].Detail)
-		if err != nil {
-			status = 0
-		}
-		s.Files = append(s.Files, dump.File{Name: t.Name, Path: t.File.V, Status: status, Weight: t.Weight.V.N, Tracking: watchers["file"][t.Name]})
+		s.Files = append(s.Files, dump.File{Name: t.Name, Path: t.File.V, Status: int(results[t.Name].Value), Weight: t.Weight.V.N, Tracking: watchers["file"][t.Name]})
 	}
 	for _, t := range c.TrackProcesses {
 		s.Processes = append(s.Processes, processState(t, results[t.Name], watchers["process"][t.Name]))
@@ -221,7 +217,7 @@ func scriptState(k keepalivedConf, t *keepalived.Script, r status.Check, watcher
 }
 
 func processState(t *keepalived.TrackProcess, r status.Check, watchers []dump.Track) dump.Process {
-	p := dump.Process{Name: t.Name, Min: t.Quorum.V, Max: max(t.QuorumMax.V, 0), Quorum: r.OK, Weight: t.Weight.V.N, Reverse: t.Weight.V.Reverse,
+	p := dump.Process{Name: t.Name, Current: int(r.Value), Min: t.Quorum.V, Max: max(t.QuorumMax.V, 0), Quorum: r.OK, Weight: t.Weight.V.N, Reverse: t.Weight.V.Reverse,
 		TerminateDelay: t.TerminateDelay.V, ForkDelay: t.ForkDelay.V, FullCommand: t.FullCommand.V, Tracking: watchers,
 		Match: map[keepalived.ParamMatch]string{keepalived.MatchExact: "exact", keepalived.MatchPartial: "partial", keepalived.MatchInitial: "initial"}[t.Match.V]}
 	if n := t.Process.V; len(n) > 0 {

@@ -135,6 +135,9 @@ func (d *Daemon) checked(r monitor.Result) {
 	d.judgeChecks(s)
 }
 
+// unreadable is what keepalived has for the exit status of a file that cannot be read.
+const unreadable = 2
+
 // turnedCheck reports that a check of a service by hand turned; policy reports the others.
 func (d *Daemon) turnedCheck(s *conf.Service, was, is *monitor.Result) {
 	c := d.watched[s.Name][is.Index]
@@ -153,8 +156,13 @@ func (d *Daemon) turnedCheck(s *conf.Service, was, is *monitor.Result) {
 		id, word = event.CheckFailed, "fails"
 	}
 	fields := []any{"service", s.Name, "check", nameOf(c), "kind", string(c.Kind), "reason", is.Detail, "also", !d.firstWith(s, c), "first", was == nil}
-	if c.Kind == conf.CheckExec {
-		if first := was == nil && is.OK; !first && is.Signal == 0 && !is.TimedOut && is.Exit >= 0 {
+	switch first := was == nil && is.OK; {
+	case c.Kind == conf.CheckReadable && !is.OK:
+		fields = append(fields, "exit", unreadable)
+	case c.Kind == conf.CheckReadable && !first:
+		fields = append(fields, "exit", 0)
+	case c.Kind == conf.CheckExec:
+		if !first && is.Signal == 0 && !is.TimedOut && is.Exit >= 0 {
 			fields = append(fields, "exit", is.Exit)
 		}
 		if is.Signal != 0 && !is.TimedOut {

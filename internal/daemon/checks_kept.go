@@ -15,7 +15,7 @@ func (d *Daemon) tellKept(before map[string]map[string]bool) {
 	for i := range d.cfg.Services {
 		s := &d.cfg.Services[i]
 		for j, c := range d.watched[s.Name] {
-			if r := d.results[s.Name][j]; r != nil && s.Raw && c.Kind == conf.CheckExec && before[s.Name][nameOf(c)] && d.firstWith(s, c) {
+			if r := d.results[s.Name][j]; r != nil && s.Raw && (c.Kind == conf.CheckExec || c.Kind == conf.CheckReadable) && before[s.Name][nameOf(c)] && d.firstWith(s, c) {
 				word := map[bool]string{true: "passes", false: "fails"}[r.OK]
 				d.report.Report(event.CheckKept, fmt.Sprintf("%s: its check %s, as before: %s", s.Name, word, r.Detail), "service", s.Name, "check", nameOf(c),
 					"kind", string(c.Kind), "ok", r.OK)

@@ -117,7 +117,7 @@ func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
 	}
 	for i, c := range d.results[r.service.Name] {
 		if c != nil {
-			v.Checks = append(v.Checks, status.Check{Name: nameOf(d.watched[r.service.Name][i]), OK: c.OK, Since: c.Since, Detail: c.Detail})
+			v.Checks = append(v.Checks, status.Check{Name: nameOf(d.watched[r.service.Name][i]), OK: c.OK, Since: c.Since, Detail: c.Detail, Value: c.Value})
 		}
 	}
 	for _, p := range r.prefixes {

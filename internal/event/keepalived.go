@@ -286,7 +286,7 @@ func checkLines(fields map[string]string) (lines []string) {
 		state := map[bool]string{true: "UP", false: "DOWN"}[fields["event"] == CheckPassed.String()]
 		return []string{fmt.Sprintf("VRRP_Instance(%s) Tracked BFD instance %s is %s", fields["service"], name, state)}
 	}
-	if fields["also"] == "true" || fields["kind"] != "exec" {
+	if fields["also"] == "true" || fields["kind"] != "exec" && fields["kind"] != "readable" {
 		return nil
 	}
 	if status := fields["exit"]; status != "" {

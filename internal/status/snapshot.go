@@ -114,6 +114,7 @@ type Check struct {
 	OK     bool      `json:"ok"`
 	Since  time.Time `json:"since"`
 	Detail string    `json:"detail"`
+	Value  float64   `json:"value"` // of a file or number; how many processes there are
 }
 
 // Node is what is known of one node of the cluster.

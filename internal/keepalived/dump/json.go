@@ -218,7 +218,7 @@ func (o *object) lists(v *Instance) {
 	commands := func(ts []Track) (out []string) {
 		for _, t := range ts {
 			if t.Command != nil {
-				out = append(out, Quote(t.Command))
+				out = append(out, t.command())
 			}
 		}
 		return out

@@ -92,6 +92,14 @@ func weight(n int, reverse bool) string {
 	return fmt.Sprintf("weight %d", n)
 }
 
+// command is a script's command as keepalived lists it.
+func (t Track) command() string {
+	if len(t.Command) == 1 && strings.HasPrefix(t.Command[0], "<") {
+		return t.Command[0]
+	}
+	return Quote(t.Command)
+}
+
 // String is the address as keepalived lists it.
 func (a Address) String() string {
 	var b strings.Builder
@@ -118,6 +126,9 @@ func (a Address) String() string {
 		b.WriteString(" deprecated")
 	default:
 		b.WriteString(" preferred_lft " + orElse(a.Lifetime, "forever"))
+	}
+	if a.NoTrack {
+		b.WriteString(" no_track")
 	}
 	if a.Set {
 		b.WriteString(" set")

@@ -131,6 +131,7 @@ type Address struct {
 	Scope     string // "global" if empty
 	Label     string
 	Lifetime  string // preferred_lft of IPv6: "forever" if empty, or seconds
+	NoTrack   bool
 	Set       bool
 }
 
@@ -143,7 +144,7 @@ type Item struct {
 // Track is something that is tracked.
 type Track struct {
 	Name    string
-	Command []string // of a script
+	Command []string // of a script; of one that reads a file, that file behind <
 	Weight  int
 	Reverse bool
 }
