@@ -116,6 +116,13 @@ func (m *machine) receiveAsActive(now Time, a *Advert, src netip.Addr, out []Act
 		}
 		return m.yield(now, a, src, ReasonHigherAddress, out)
 	}
+	if src == m.parting {
+		m.parting = netip.Addr{}
+		if now <= m.partingBy {
+			// It gives way (see yield); if it does not, its next advert says so. Until now it may have answered hosts.
+			return append(out, Action{ID: m.id, Kind: Announce, Reason: ReasonPreempt, Peer: src, PeerPriority: a.Priority})
+		}
+	}
 	// A losing one: tell it at once (RFC 9568 §6.4.3), and tell the hosts that it may have misled.
 	if m.answered == 0 || now.Sub(m.answered) >= m.cfg.Interval/4 {
 		m.answered = now

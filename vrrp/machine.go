@@ -41,6 +41,8 @@ type machine struct {
 	rival     netip.Addr // a second Active that was heard and not yet announced against
 	rivalPrio Priority
 	rivalAt   Time
+	parting   netip.Addr // whom this one pre-empted, and until when one more advert of it is its last
+	partingBy Time
 	noted     [discards]Time
 
 	leader    *machine
@@ -99,6 +101,10 @@ func (m *machine) enter(to State, why Reason, out []Action) []Action {
 
 // activate is the way into Active: the advert first, then everything else.
 func (m *machine) activate(now Time, why Reason, out []Action) []Action {
+	m.parting = netip.Addr{}
+	if why == ReasonPreempt {
+		m.parting, m.partingBy = m.peer, now.Add(max(m.interval, m.cfg.Interval))
+	}
 	m.interval = m.cfg.Interval
 	m.deadline = now.Add(m.cfg.Interval)
 	out = m.send(m.priority, out)

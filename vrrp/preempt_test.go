@@ -99,3 +99,24 @@ func TestPreemptDelayFollowsTheStartDelay(t *testing.T) {
 		t.Errorf("%d adverts were tolerated, want 6", got)
 	}
 }
+
+// Who is pre-empted says farewell. That is no second Active: it is not answered, but what it may have told hosts meanwhile is put
+// right. If it advertises again after that, it is one.
+func TestFarewellOfThePreemptedIsNoRival(t *testing.T) {
+	t.Parallel()
+	s := newStation(t, config4())
+	s.up(1)
+	for range 8 { // until the Active with a lower priority is pre-empted
+		s.hear(1, 50, higher4)
+		s.pass(config4().Interval / 2)
+		if st, _ := s.r.Status(1); st.State == Active {
+			break
+		}
+	}
+	s.state(1, Active)
+	got := s.hear(1, 50, higher4)
+	if len(got) != 1 || got[0].Kind != Announce || got[0].Reason != ReasonPreempt {
+		t.Errorf("the farewell makes it do %v, want an announcement alone", got)
+	}
+	wants(t, s.hear(1, 50, higher4), "send 100", tellsRival)
+}

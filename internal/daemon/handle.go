@@ -38,6 +38,9 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 		case vrrp.Rival: // see news
 		case vrrp.Announce:
 			again = append(again, r)
+			if a.Reason == vrrp.ReasonPreempt {
+				break // a farewell: nothing was split
+			}
 			records = append(records, d.record(event.SplitHealed, "is announced again", r, a))
 		case vrrp.Discarded:
 			records = append(records, d.discarded(r, a))
