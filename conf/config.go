@@ -30,8 +30,9 @@ type Config struct {
 	Services []Service // in the order of the file
 
 	SyncGroups []SyncGroup
-	Sessions   []HealthCheck // BFD sessions that no check watches, for the other end
-	Mail       *Mail         // nil: no mail about changes of state
+	Sessions   []HealthCheck             // BFD sessions that no check watches, for the other end
+	Interfaces map[string]InterfaceDelay // by name; one that is not there has none
+	Mail       *Mail                     // nil: no mail about changes of state
 
 	// Lines in iproute2's words, of what is there as long as the daemon runs.
 	StaticAddresses []string
@@ -94,6 +95,9 @@ type Mail struct {
 	Timeout  time.Duration
 	Faults   bool // tell of faults, too
 }
+
+// InterfaceDelay is how long an interface must be down, or up again, before that counts.
+type InterfaceDelay struct{ Down, Up time.Duration }
 
 // SyncGroup is services that are Active together or not at all.
 type SyncGroup struct {

@@ -218,6 +218,7 @@ func diffGlobal(old, new *Config) []GlobalChange {
 			{aspect{"mail", c.Mail, false}, ""},
 			{aspect{"sync_group", c.SyncGroups, false}, ""},
 			{aspect{"bfd", c.Sessions, false}, ""},
+			{aspect{"interface", c.Interfaces, false}, ""},
 			{aspect{"static", [3]any{c.StaticAddresses, c.StaticRoutes, c.StaticRules}, false}, ""},
 			{aspect{"start_delay", [2]any{c.StartDelay, c.BootDelay}, false}, ""},
 			{aspect{"nodes", c.Nodes, false}, ""},

@@ -20,6 +20,7 @@ type rawConfig struct {
 	Mail            table[rawMail]       `toml:"mail" eg:"{ server = \"127.0.0.1:25\", from = \"regent@example.org\", to = [\"ops@example.org\"] }"`
 	SyncGroups      tables[rawSyncGroup] `toml:"sync_group" eg:"[[sync_group]]"`
 	Sessions        tables[rawSession]   `toml:"bfd" eg:"[[bfd]]"`
+	Interfaces      tables[rawInterface] `toml:"interface" eg:"[[interface]]"`
 
 	Log      table[rawLog]      `toml:"log" eg:"[log]"`
 	Status   table[rawStatus]   `toml:"status" eg:"[status]"`
@@ -54,6 +55,15 @@ type rawMail struct {
 	Timeout  duration       `toml:"timeout" eg:"\"30s\""`
 	Faults   scalar[bool]   `toml:"faults" eg:"true"`
 }
+
+// rawInterface is how long changes of an interface must last.
+type rawInterface struct {
+	Name      scalar[string] `toml:"name" eg:"\"eth0\""`
+	DownDelay duration       `toml:"down_delay" eg:"\"100ms\""`
+	UpDelay   duration       `toml:"up_delay" eg:"\"1s\""`
+}
+
+func (rawInterface) label(_ map[string]any, i int) string { return fmt.Sprintf("interface %d", i+1) }
 
 // rawSession is a BFD session that no check watches.
 type rawSession struct {

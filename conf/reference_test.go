@@ -168,6 +168,7 @@ func stateds(t *testing.T) []stated {
 				"service.hmac.key":                policy + "[service.hmac]\nactive_key = 9\n[[service.hmac.key]]\nkey_file = \"orders.key\"\nKEY\n[[service.hmac.key]]\nid = 9\nkey_file = \"orders.key\"\n",
 				"service, first, ttl":             policy + "min_ttl = 0\nKEY\n",
 				"sync_group":                      byHand + "[[sync_group]]\nname = \"g\"\nservices = [\"x\"]\nKEY\n",
+				"interface":                       byHand + "[[interface]]\nname = \"eth9\"\nKEY\n",
 				"bfd":                             byHand + "[[bfd]]\nneighbor = \"10.0.0.2\"\nKEY\n",
 				"mail":                            byHand + "[mail]\nserver = \"a:1\"\nfrom = \"a\"\nto = [\"b\"]\nKEY\n",
 				"service.notify":                  policy + "[service.notify]\nactive = [\"/a\"]\nKEY\n",

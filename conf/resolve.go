@@ -39,6 +39,7 @@ func resolve(s scope, raw *rawConfig, readable bool) *Config {
 	}
 	resolveGroups(raw, cfg)
 	resolveSessions(raw, cfg)
+	resolveInterfaces(raw, cfg)
 	checkAcross(s, raw, cfg)
 	lint(s, raw, cfg, readable)
 	return cfg

@@ -255,20 +255,19 @@ func (p *parser) settlePaces() {
 	}
 }
 
-// settleDelays names delays that would outlast a master's silence.
+// settleDelays names delays that would outlast a master's silence, and drops them.
 func (p *parser) settleDelays() {
-	for k := range p.cfg.InterfaceDelays {
-		d := &p.cfg.InterfaceDelays[k]
+	p.cfg.InterfaceDelays = slices.DeleteFunc(p.cfg.InterfaceDelays, func(d InterfaceDelay) bool {
 		for _, i := range p.cfg.Instances {
 			limit := time.Duration(i.DownTimerAdverts.V-1) * i.Interval.V
-			if i.Interface.V != d.Interface.V || max(d.Down, d.Up) < limit {
-				continue
+			if i.Interface.V == d.Interface.V && max(d.Down, d.Up) >= limit {
+				p.warn(d.Interface.At, "interface_up_down_delays: the delays of %s must be less than %v, after which peers of %s take over; they are ignored",
+					d.Interface.V, limit, i.Name)
+				return true
 			}
-			p.warn(d.Interface.At, "interface_up_down_delays: the delays of %s must be less than %v, after which peers of %s take over; they are ignored",
-				d.Interface.V, limit, i.Name)
-			d.Down, d.Up = 0, 0
 		}
-	}
+		return false
+	})
 }
 
 // unused names what nobody tracks.

@@ -97,7 +97,6 @@ func TestReferences(t *testing.T) {
 				"7:12: warning: garp_group: eth1 is in a group already, in line 3; it is ignored here",
 				"9:1: warning: garp_group needs an interface and garp_interval or gna_interval; the group is ignored"}},
 		{"delays of interfaces", "interface_up_down_delays {\n eth1 0.5\n eth2 1 2\n eth3\n eth4 256\n}\n" + three(""), "InterfaceDelays[0].Down = 500ms|InterfaceDelays[0].Up = 500ms|InterfaceDelays[1].Down -", []string{
-			"1:1: warning: interface_up_down_delays has no effect: Regent acts on what an interface does at once",
 			"3:2: warning: interface_up_down_delays: the delays of eth2 must be less than 2s, after which peers of I2 take over; they are ignored",
 			"4:2: warning: interface_up_down_delays: want INTERFACE DOWN [UP], in seconds; the line is ignored",
 			"5:7: warning: interface_up_down_delays: 256 is out of the range 0 to 255 seconds; the line is ignored"}},

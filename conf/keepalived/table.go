@@ -73,7 +73,7 @@ func (p *parser) rootKeywords() []Keyword {
 		kw("garp_group", Rare, "{ … }", "{ garp_interval 0.01\n interface eth0 }", action{block: true, do: p.garpBlock}, note("its pace is that of each of its interfaces")),
 		kw("linkbeat_use_polling", Rare, "", "", p.bare(&d.LinkbeatPolling, true), accepted(kernelTells)),
 		kw("linkbeat_interfaces", Rare, "{ IF [MII|ETHTOOL|IOCTL] … }", "{ eth0 ETHTOOL }", action{block: true, do: p.linkbeats}, accepted(kernelTells)),
-		kw("interface_up_down_delays", Rare, "{ IF DOWN [UP] … }", "{ eth0 0.5 1 }", action{block: true, do: p.delays}, warned("Regent acts on what an interface does at once")),
+		kw("interface_up_down_delays", Rare, "{ IF DOWN [UP] … }", "{ eth0 0.5 1 }", action{block: true, do: p.delays}),
 		kw("net_namespace", Rare, "NAME", "blue", p.word(&d.Namespace), note("cannot change at a reload; "+asProcess)),
 		kw("net_namespace_ipvs", Foreign, "[NAME]", "blue", p.maybe(&d.NamespaceOfIPVS, ""), accepted(balancer)),
 		kw("namespace_with_ipsets", Rare, "", "", p.bare(&d.NamespaceIPsets, true), accepted(nftOnly)),

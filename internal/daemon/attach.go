@@ -21,7 +21,7 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 	before := d.links
 	d.links = map[string]takeover.LinkState{}
 	for _, l := range d.watch.Snapshot() {
-		d.links[l.Name] = l
+		d.links[l.Name] = d.steadied(l)
 	}
 	d.tellLinks(before)
 	d.lostStatic(c.Removed)

@@ -26,6 +26,10 @@ func (d *Daemon) checksOf(service string, checks []conf.HealthCheck) []monitor.C
 		if p := c.Process; p != nil {
 			out[i].Process = (*monitor.Process)(p)
 		}
+		if c.Kind == conf.CheckInterface {
+			delay := d.cfg.Interfaces[c.Target]
+			out[i].DownDelay, out[i].UpDelay = delay.Down, delay.Up
+		}
 		if c.Kind == conf.CheckBFD {
 			out[i] = monitor.Check{} // a session of its own, see watchSessions
 		}

@@ -95,6 +95,7 @@ type Daemon struct {
 	posts     chan func()
 	requests  chan func()
 	refusals  chan responder.Event
+	steady    map[string]*steady // interfaces whose changes must last
 	stopping  bool
 	reloading bool // the configuration is being changed
 }
@@ -104,7 +105,7 @@ type Daemon struct {
 func Run(ctx context.Context, o Options) error {
 	d := &Daemon{
 		o: o, cfg: o.Config, report: event.NewReporter(o.Log, o.Config.Node),
-		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, blocked: map[vrrp.ID]string{},
+		byID: map[vrrp.ID]*router{}, links: map[string]takeover.LinkState{}, steady: map[string]*steady{}, blocked: map[vrrp.ID]string{},
 		restore: map[string]func() error{}, started: time.Now(), requests: make(chan func()), posts: make(chan func(), 256),
 		preferences: map[string]preference{}, watched: map[string][]conf.HealthCheck{}, results: map[string][]*monitor.Result{}, controls: map[string]*conf.Control{}, shown: map[string]duty{}, refusals: make(chan responder.Event, 64),
 	}

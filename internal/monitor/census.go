@@ -33,14 +33,12 @@ const (
 	recount      = time.Minute
 )
 
-// census counts processes, and waits before it believes that there are enough or too few.
+// census counts processes.
 type census struct {
 	proc  string
 	check *Check
 	now   func() time.Time
-	known bool
-	held  bool      // the verdict
-	since time.Time // since when the count says something else; zero: it does not
+	patience
 
 	mu       sync.Mutex
 	followed bool             // it is told of processes that begin and end
@@ -49,7 +47,9 @@ type census struct {
 	pids     map[int]struct{} // those that match; good for as long as it is followed and was counted
 }
 
-func newCensus(proc string, c *Check) *census { return &census{proc: proc, check: c, now: time.Now} }
+func newCensus(proc string, c *Check) *census {
+	return &census{proc: proc, check: c, now: time.Now, patience: patience{up: c.Process.ForkDelay, down: c.Process.TerminateDelay}}
+}
 
 // look counts.
 func (c *census) look(context.Context) outcome {
@@ -59,11 +59,8 @@ func (c *census) look(context.Context) outcome {
 	}
 	p := c.check.Process
 	enough := n >= p.Quorum && (p.QuorumMax == 0 || n <= p.QuorumMax)
-	now := c.now()
-	o := outcome{ok: c.settle(enough, now), value: float64(n)}
-	if !c.since.IsZero() {
-		o.again = max(time.Millisecond, c.since.Add(c.delay(enough)).Sub(now))
-	}
+	o := outcome{value: float64(n)}
+	o.ok, o.again = c.settle(enough, c.now())
 	want := fmt.Sprintf("%d", p.Quorum)
 	if p.QuorumMax > 0 {
 		want += fmt.Sprintf(" to %d", p.QuorumMax)
@@ -121,29 +118,6 @@ func (c *census) hear(e procEvent, seen *sighting) bool {
 		}
 	}
 	return len(c.pids) != before
-}
-
-// settle holds the verdict until a change has lasted for as long as the file wants.
-func (c *census) settle(enough bool, now time.Time) bool {
-	if !c.known || enough == c.held {
-		c.known, c.held, c.since = true, enough, time.Time{}
-		return enough
-	}
-	if c.since.IsZero() {
-		c.since = now
-	}
-	if now.Sub(c.since) >= c.delay(enough) {
-		c.held, c.since = enough, time.Time{}
-	}
-	return c.held
-}
-
-// delay is how long it must be so before it is believed.
-func (c *census) delay(enough bool) time.Duration {
-	if enough {
-		return c.check.Process.ForkDelay
-	}
-	return c.check.Process.TerminateDelay
 }
 
 // kernelName is how much of a name the kernel keeps.

@@ -30,6 +30,9 @@ type Check struct {
 	User     *User // exec, readable: whose right it is; nil: the daemon's
 	StartBad bool  // bad until Rise results were good; otherwise the first result decides
 	Process  *Process
+
+	// Of an interface: how long it must be down, or up again, before that counts.
+	DownDelay, UpDelay time.Duration
 }
 
 // User is a user and his groups.

@@ -50,7 +50,12 @@ func (m *Monitor) probeOf(c *Check) (probe func(context.Context) outcome, watch 
 	case "file":
 		return func(context.Context) outcome { return fileValue(c.Target) }, file
 	case "interface":
-		return func(context.Context) outcome { return linkUp(net.InterfaceByName, c.Target) }, nil
+		p := &patience{up: c.UpDelay, down: c.DownDelay}
+		return func(context.Context) outcome {
+			o := linkUp(net.InterfaceByName, c.Target)
+			o.ok, o.again = p.settle(o.ok, time.Now())
+			return o
+		}, nil
 	case "readable":
 		return c.readable, file
 	case "number":

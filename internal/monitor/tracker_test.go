@@ -229,7 +229,7 @@ func TestCensusWaitsBeforeItTurns(t *testing.T) {
 		want   bool
 	}{{0, true, true}, {0, false, true}, {500 * time.Millisecond, true, true}, {0, false, true}, {time.Second, false, false}, {0, true, false}, {2 * time.Second, true, true}} {
 		now = now.Add(step.after)
-		if got := c.settle(step.enough, now); got != step.want {
+		if got, _ := c.settle(step.enough, now); got != step.want {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}

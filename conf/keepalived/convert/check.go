@@ -3,6 +3,7 @@
 package convert
 
 import (
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/conf/keepalived"
@@ -150,6 +151,23 @@ func (v *converter) processes(p *keepalived.TrackProcess) {
 		v.set(p.TerminateDelay.At, "terminate_delay", p.TerminateDelay.V)
 	}
 	v.set(keepalived.Place{}, "fall", 1)
+}
+
+// delays writes an [[interface]] for each line of interface_up_down_delays; the last one of an interface counts.
+func (v *converter) delays() {
+	for i, d := range v.cfg.InterfaceDelays {
+		again := slices.ContainsFunc(v.cfg.InterfaceDelays[i+1:], func(o keepalived.InterfaceDelay) bool { return o.Interface.V == d.Interface.V })
+		if again || d.Down == 0 && d.Up == 0 {
+			continue
+		}
+		v.table(d.Interface.At, "[[interface]]", "")
+		v.text(d.Interface.At, "interface", d.Interface.V)
+		v.set(d.Interface.At, "name", d.Interface.V)
+		v.set(d.Interface.At, "down_delay", d.Down)
+		if d.Up != d.Down {
+			v.set(d.Interface.At, "up_delay", d.Up)
+		}
+	}
 }
 
 // sessions writes a [[bfd]] for each bfd_instance that nothing tracks: keepalived runs its session all the same, which the other end may

@@ -166,7 +166,7 @@ func TestEachValueOfTheModelCounts(t *testing.T) {
 		"Daemon.ProcessNames", "Daemon.MaxAutoPriority", "Daemon.MinAutoDelay", "Daemon.RealtimeLimit", "Daemon.ReceiveBuffer", "Daemon.ReceiveMultiplier",
 		"Daemon.CommandBuffer", "Daemon.MonitorBuffer", "Daemon.ProcessBuffer", "Global.Supplementary", "Global.SymlinkPaths", "Global.SkipCheckAdvAddr",
 		"Global.HigherPrioSendAdvert", "Global.DynamicInterfaces", "Global.AllowIfChanges", "Global.DisableLocalIGMP", "Global.LogUnknownVRIDs",
-		"Global.VMACAddrPrefix", "Global.NFTables", "Global.IPTables", "Linkbeats[]", "InterfaceDelays[]", "TrackGroups[]", "LVS[]", "BFDs[].VRRP",
+		"Global.VMACAddrPrefix", "Global.NFTables", "Global.IPTables", "Linkbeats[]", "TrackGroups[]", "LVS[]", "BFDs[].VRRP",
 		"Instances[].NoAddresses", "Instances[].Promote", "Instances[].FaultNoPeer", "Instances[].TrackSource", "Instances[].VRF", "Instances[].ReceiveBuffer",
 		"Instances[].TimerExpiredBackup", "Instances[].SkipCheckAdvAddr", "Instances[].Strict", "Instances[].HigherPrioSendAdvert", "Instances[].Linkbeat",
 		"Instances[].VMAC.Tell",

@@ -70,6 +70,7 @@ func Convert(c *keepalived.Config, o Options) (Result, keepalived.Problems) {
 	for _, g := range c.SyncGroups {
 		v.group(g)
 	}
+	v.delays()
 	v.sessions()
 	v.elsewhere()
 	v.process.Names = v.renamed()
