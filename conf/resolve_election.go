@@ -31,7 +31,9 @@ func (r *serviceResolver) election() {
 		r.errorf(raw.MinTTL.off, "min_ttl %d is above max_ttl %d: no advert could be heard", out.Unicast.MinTTL, out.Unicast.MaxTTL)
 	}
 	out.TrackInterface = boolean(raw.TrackInterface, true)
-	out.Accept = boolean(raw.Accept, true)
+	if out.Accept = boolean(raw.Accept, true); !out.Accept && !raw.Owner.absent() {
+		r.errorf(raw.Accept.off, "accept = false is for the addresses of routers, which forward: a service with an owner is reached at its address, remove it")
+	}
 	out.Mail = boolean(raw.Mail, false)
 	r.group()
 	r.vmac()

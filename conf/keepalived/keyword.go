@@ -82,10 +82,9 @@ func Keywords() []Keyword {
 // later are keywords that the daemon cannot do in this version, laterBlocks blocks of such.
 var (
 	later = []string{
-		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix", "no_accept", "strict_mode", "vrrp_strict",
+		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix",
 		"auth_hmac",
 		"mcast_dst_ip", "vrrp_mcast_group4", "vrrp_mcast_group6", "unicast_ttl", "old_unicast_checksum",
-		"nftables", "nftables_priority", "nftables_counters", "nftables_ifindex",
 	}
 	laterBlocks = []string{"auth_hmac"}
 )

@@ -59,6 +59,7 @@ type Daemon struct {
 	moved     bool // what is performed here may have changed
 	recorder  *recorder
 	paths     paths
+	closed    closed
 	static    statics
 	still     bool // the static items have gone, too
 

@@ -21,6 +21,7 @@ func (d *Daemon) apply(touched []*router) {
 	d.perform(takeover.Take(services(c.take)), c.take)
 	d.dropPaths() // what no address came or went with
 	d.addPaths()
+	d.closeAddresses()
 	d.moved = true
 	if len(c.give)+len(c.take) > 0 {
 		d.remember()
@@ -61,6 +62,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 		case takeover.EndServing:
 			d.refusal("end serving", d.respond.Withdraw(plain(s.Addresses)))
 		case takeover.AddAddresses:
+			d.closeAddresses()
 			hs = d.add(hs)
 			d.addPaths()
 		case takeover.Announce:
@@ -91,7 +93,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 func (d *Daemon) shut(hs []holding, refusing bool) {
 	changed := false
 	for _, h := range hs {
-		if r := h.router; !r.guarded && r.refusing != refusing {
+		if r := h.router; !r.guarded && !r.silentAddresses() && r.refusing != refusing {
 			r.refusing, changed = refusing, true
 		}
 	}
@@ -196,6 +198,10 @@ func (d *Daemon) announcements(hs []holding) []takeover.Announcement {
 // renew extends the leases of all held addresses, as long as the protocol loop is alive: an address must not outlive
 // the loop that defends it.
 func (d *Daemon) renew() {
+	if d.closed.failed {
+		d.openFilter(d.life, false)
+		d.closeAddresses()
+	}
 	if d.loopLate() {
 		return
 	}

@@ -57,6 +57,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 // close closes in the reverse order. The refusing rules go only after an orderly stop: else they stay and fail closed.
 func (d *Daemon) close() error {
 	var errs []error
+	errs = append(errs, d.closeFilter())
 	if d.respond != nil {
 		errs = append(errs, d.respond.Close(d.stopping))
 	}
@@ -118,6 +119,7 @@ func (d *Daemon) begin() error {
 		d.report.Report(event.RefusalKernel, "nftables cannot be used: "+d.respond.Detail())
 	}
 	d.guard()
+	d.openFilter(d.life, true)
 	d.limit()
 	d.linksChanged(takeover.Change{})
 	d.report.Report(event.Started, fmt.Sprintf("started with %d services", len(d.cfg.Services)), "routers", len(d.routers))

@@ -88,6 +88,7 @@ func (d *Daemon) reload() {
 	}
 	d.regroup()
 	d.guard()
+	d.openFilter(d.life, false)
 	d.release(leave)
 	d.attachAll(d.routers)
 	d.apply(d.routers)

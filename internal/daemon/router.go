@@ -70,6 +70,9 @@ func (r *router) everything() []netip.Addr {
 // moves names what moves with the addresses.
 func (s *spec) moves() string {
 	var out []string
+	if s.silentAddresses() {
+		out = append(out, "silence")
+	}
 	if slices.ContainsFunc(s.lines, func(l line) bool { return l.excluded }) {
 		out = append(out, "excluded")
 	}

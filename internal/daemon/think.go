@@ -176,11 +176,15 @@ func (d *Daemon) setDuty(service string, to duty, until time.Duration) {
 			}
 		}
 	}
+	if len(serve) > 0 {
+		d.closeAddresses() // what takes no packets does not while it is not refused
+	}
 	if len(serve) > 0 && !d.stopping {
 		d.refusal("serve", d.respond.Serve(plain(serve), remaining(until)))
 	}
 	if len(refuse) > 0 {
 		d.refusal("end serving", d.respond.Withdraw(plain(refuse)))
+		d.closeAddresses()
 		if _, err := d.kernel.DestroySockets(plain(refuse)); err != nil {
 			d.o.Log.Warn("connections to a refused address were not all reset", "service", service, "error", err)
 		}

@@ -56,6 +56,8 @@ const (
 	RefusalKernel   ID = 1405
 	AnswersMissing  ID = 1406
 	Tickled         ID = 1407
+	FilterFailed    ID = 1408
+	FilterRestored  ID = 1409
 	LinkLost        ID = 1501
 	LinkReady       ID = 1502
 	SendFailed      ID = 1503
@@ -136,6 +138,8 @@ func Catalogue() []Info {
 		{RefusalKernel, "refusal_by_kernel", slog.LevelWarn, false, "nftables cannot be used; refused addresses rely on the kernel's own answers."},
 		{AnswersMissing, "answers_missing", slog.LevelWarn, false, "Ports that the file gives an answer of their own are reset instead; the record holds the reason."},
 		{Tickled, "clients_tickled", slog.LevelInfo, false, "Clients that had connections with the former holder of an address were told, so that they need not find out by a timeout."},
+		{FilterFailed, "filter_failed", slog.LevelError, true, "Addresses with accept = false take packets, since nftables did not take a change; the record holds its words. It is tried again."},
+		{FilterRestored, "filter_restored", slog.LevelWarn, false, "Somebody changed the nftables table of addresses with accept = false; it was restored at once."},
 		{LinkLost, "link_lost", slog.LevelWarn, false, "The interface is down, gone, or has no usable address; its virtual routers stop."},
 		{LinkReady, "link_ready", slog.LevelInfo, false, "The interface can be used; its virtual routers start."},
 		{SendFailed, "send_failed", slog.LevelError, true, "Adverts cannot be sent on an interface; the record holds the kernel's words."},

@@ -189,7 +189,11 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 
 // setting is what comes with the addresses.
 func setting(moves []string) []string {
-	out := []string{"setting VIPs."}
+	var out []string
+	if slices.Contains(moves, "silence") {
+		out = append(out, "setting firewall drop rule")
+	}
+	out = append(out, "setting VIPs.")
 	for _, m := range [][2]string{{"excluded", "E-VIPs."}, {"routes", "Virtual Routes"}, {"rules", "Virtual Rules"}} {
 		if slices.Contains(moves, m[0]) {
 			out = append(out, "setting "+m[1])
@@ -211,6 +215,9 @@ func removing(moves []string, initial bool) (out []string) {
 	out = append(out, "removing VIPs.")
 	if slices.Contains(moves, "excluded") {
 		out = append(out, "removing E-VIPs.")
+	}
+	if slices.Contains(moves, "silence") {
+		out = append(out, "removing firewall drop rule")
 	}
 	if initial {
 		paths()
