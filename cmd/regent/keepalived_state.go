@@ -130,6 +130,7 @@ func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service
 		for _, list := range [][]dump.Address{i.Addresses, i.Excluded} {
 			for j := range list {
 				list[j].Set = true
+				list[j].Silent = !i.Accept && i.Priority != 255
 			}
 		}
 	}

@@ -36,10 +36,10 @@ func Allowed() []Allowance {
 			Reason: "keepalived hides the password since 2.4"},
 		{Kind: JSON, Case: `.*`, Line: `\[\]\.data\.script_master_rx_lower_pri = .*`,
 			Reason: "a key that keepalived has since 2.3"},
-		{Kind: JSON, Case: `.*packaged|no_accept`, Line: `\[\]\.data\.vips\[\] = ".* nftable_set"`, Missing: true,
-			Reason: "the mark of a set in keepalived's own firewall table"},
-		{Kind: JSON, Case: `.*packaged|no_accept`, Line: `\[\]\.data\.vips\[\] = ".* set"`,
-			Reason: "the address that had the mark"},
+		{Kind: Kernel, Case: `.*`, Line: `ipv4/conf/\S+/promote_secondaries 0`, Missing: true,
+			Reason: "where the file does not say promote_secondaries: see the next"},
+		{Kind: Kernel, Case: `.*`, Line: `ipv4/conf/\S+/promote_secondaries 1`,
+			Reason: "Regent sets it as long as it runs: else taking one address away may take others of its subnet along"},
 	}
 }
 

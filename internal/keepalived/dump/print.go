@@ -133,5 +133,8 @@ func (a Address) String() string {
 	if a.Set {
 		b.WriteString(" set")
 	}
+	if a.Silent {
+		b.WriteString(" nftable_set")
+	}
 	return b.String()
 }

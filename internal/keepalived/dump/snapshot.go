@@ -133,6 +133,7 @@ type Address struct {
 	Lifetime  string // preferred_lft of IPv6: "forever" if empty, or seconds
 	NoTrack   bool
 	Set       bool
+	Silent    bool // it takes no packets
 }
 
 // Item is a route or a rule in the words of iproute2.
