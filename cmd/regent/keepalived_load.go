@@ -32,6 +32,15 @@ type keepalivedConf struct {
 // are: those of reading, of converting, and what the text is told by Regent's own judgement, at the places of the file that
 // they come from.
 func readKeepalived(path string, o keepalived.Options) keepalivedConf {
+	return readKeepalivedWith(path, o, func(*keepalived.Config) keepalived.Problems { return nil })
+}
+
+// readToRun is readKeepalived for a daemon: without what cannot be run here.
+func readToRun(path string, o keepalived.Options) keepalivedConf {
+	return readKeepalivedWith(path, o, dropUnusable)
+}
+
+func readKeepalivedWith(path string, o keepalived.Options, drop func(*keepalived.Config) keepalived.Problems) keepalivedConf {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -51,6 +60,7 @@ func readKeepalived(path string, o keepalived.Options) keepalivedConf {
 		o.Env = os.LookupEnv
 	}
 	c, problems := keepalived.Parse(path, o)
+	problems = append(problems, drop(c)...)
 	to := convert.Options{InterfaceOf: interfaceOf}
 	if _, err := user.Lookup(defaultScriptUser); err == nil {
 		to.ScriptUser = defaultScriptUser
@@ -78,7 +88,7 @@ type keepalivedFile struct {
 
 // load reads the file.
 func (f *keepalivedFile) load() (*conf.Config, conf.Diagnostics) {
-	k := readKeepalived(f.path, f.options)
+	k := readToRun(f.path, f.options)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read = k
@@ -104,7 +114,7 @@ func loadConfig(path string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 	if !isKeepalived(path) {
 		return o.Load(path)
 	}
-	k := readKeepalived(path, keepalived.Options{ConfigID: o.Node})
+	k := readToRun(path, keepalived.Options{ConfigID: o.Node})
 	return k.config, k.problems.Diagnostics()
 }
 

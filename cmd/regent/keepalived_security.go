@@ -76,6 +76,11 @@ func scriptProblems(c *keepalived.Config) keepalived.Problems {
 			say(s.at, keepalived.Security, "%v", err)
 		}
 	}
+	for _, s := range c.Scripts {
+		if why := unusable(c, s); why != "" {
+			out = append(out, disabling(s, why))
+		}
+	}
 	if len(commands) > 0 && !c.Global.ScriptSecurity.V {
 		say(keepalived.Place{}, keepalived.Security, "SECURITY VIOLATION - scripts are being executed but script_security not enabled.%s", insecure)
 	}

@@ -70,6 +70,8 @@ func trackerCases() []Case {
 			Step{"start", Start("a"), Until{"a VI_1 MASTER", "a called any 2"}},
 			Step{"the check fails", Script("a", "chk", 1), Until{"a VI_1 FAULT", "a called any 1"}},
 			Step{"the check succeeds", Script("a", "chk", 0), Until{"a VI_1 MASTER", "a called any 2"}}),
+		one("a script that is not there", globals+"vrrp_script none {\n script \"/run/bin/is-not-there\"\n interval 1\n}\n"+check("chk", "weight 10")+
+			router("VI_1", "track_script { none; chk }"), startA, stopA),
 		one("track_file", globals+"track_file load {\n file /run/load\n weight -2\n}\n"+router("VI_1", "track_file { load }"), startA,
 			Step{"a file with 20", File("a", "load", "20\n"), Until{"a says from 150 to 110"}},
 			Step{"a file with -20", File("a", "load", "-20\n"), Until{"a says from 110 to 190"}},

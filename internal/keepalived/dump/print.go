@@ -120,15 +120,15 @@ func (a Address) String() string {
 	if a.Label != "" {
 		b.WriteString(" label " + a.Label)
 	}
+	if a.NoTrack {
+		b.WriteString(" no_track")
+	}
 	switch {
 	case a.Prefix.Addr().Is4(): // keepalived does not list it
 	case a.Lifetime == "0":
 		b.WriteString(" deprecated")
 	default:
 		b.WriteString(" preferred_lft " + orElse(a.Lifetime, "forever"))
-	}
-	if a.NoTrack {
-		b.WriteString(" no_track")
 	}
 	if a.Set {
 		b.WriteString(" set")
