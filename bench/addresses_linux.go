@@ -66,10 +66,13 @@ func (b *bench) inherit(s subject, situation string, interval time.Duration) (er
 	var mu sync.Mutex
 	var arrivals []arrival
 	go func() {
+		seen := map[netip.Addr]bool{}
 		for u := range updates {
-			if ip, ok := netip.AddrFromSlice(u.LinkAddress.IP); ok && u.NewAddr {
+			ip, ok := netip.AddrFromSlice(u.LinkAddress.IP)
+			if a := ip.Unmap(); ok && u.NewAddr && !seen[a] { // the renewal of a lease is told as well
+				seen[a] = true
 				mu.Lock()
-				arrivals = append(arrivals, arrival{ip.Unmap(), time.Now()})
+				arrivals = append(arrivals, arrival{a, time.Now()})
 				mu.Unlock()
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/internal/event"
@@ -65,8 +66,7 @@ func (d *Daemon) perform(steps []takeover.Step, hs []holding) {
 			d.closeAddresses()
 			hs = d.add(hs)
 			d.addPaths()
-		case takeover.Announce:
-			d.announceHeld(hs)
+		case takeover.Announce: // addresses were announced as they were added
 			d.bequeath(hs)
 		case takeover.Tickle:
 			d.wake(hs)
@@ -123,24 +123,37 @@ func (d *Daemon) refusal(what string, err error) {
 	}
 }
 
-// add installs addresses and returns those that are there now.
+// add installs addresses, announces them as they come, and returns those that are there now.
 func (d *Daemon) add(hs []holding) []holding {
 	good := make([]holding, 0, len(hs))
-	for lease, hs := range byLease(hs) {
-		errs := d.kernel.Add(addressesOf(hs), lease)
-		for i, h := range hs {
-			if errs != nil && errs[i] != nil {
-				d.addressFailed(h, errs[i])
-				if !errors.Is(errs[i], takeover.ErrForeign) { // which answers here all the same
-					continue
-				}
-			}
-			if h.router.held == nil {
-				h.router.held = map[takeover.Address]bool{}
-			}
-			h.router.held[h.address] = errs == nil || errs[i] == nil
-			good = append(good, h)
+	for lease, all := range byLease(hs) {
+		for hs := range slices.Chunk(all, addedAtOnce) {
+			from := len(good)
+			good = append(good, d.addSome(hs, lease)...)
+			d.announceHeld(good[from:])
 		}
+	}
+	return good
+}
+
+// addedAtOnce is how many addresses are added before they are announced, while the next ones are added.
+const addedAtOnce = 250
+
+func (d *Daemon) addSome(hs []holding, lease time.Duration) []holding {
+	good := make([]holding, 0, len(hs))
+	errs := d.kernel.Add(addressesOf(hs), lease)
+	for i, h := range hs {
+		if errs != nil && errs[i] != nil {
+			d.addressFailed(h, errs[i])
+			if !errors.Is(errs[i], takeover.ErrForeign) { // which answers here all the same
+				continue
+			}
+		}
+		if h.router.held == nil {
+			h.router.held = map[takeover.Address]bool{}
+		}
+		h.router.held[h.address] = errs == nil || errs[i] == nil
+		good = append(good, h)
 	}
 	return good
 }
