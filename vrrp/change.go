@@ -26,6 +26,7 @@ func (m *machine) update(now Time, c Config, out []Action) []Action {
 	m.cfg = c
 	m.messages = nil
 	m.reseal()
+	m.reage()
 	m.corroborate(suspect)
 	if old.Priority != c.Priority {
 		m.prioritise(now, c.Priority)

@@ -20,8 +20,9 @@ type Config struct {
 
 	Checksum       Checksum // on sending, IPv4 version 3: PseudoHeader or MessageOnly
 	AcceptChecksum Checksum // on receipt: Either, PseudoHeader or MessageOnly
-	Auth           Auth     // version 2 only
-	HMAC           *HMAC    // nil: none; it must not change while it is in use. [Router.SetWall] has to be called
+	OldChecksum    OldChecksum
+	Auth           Auth  // version 2 only
+	HMAC           *HMAC // nil: none; it must not change while it is in use. [Router.SetWall] has to be called
 
 	// PreemptBelow: a Backup takes over from an Active whose priority is below this and below its own.
 	// 255 is RFC 9568 pre-emption, 0 is none. An [Owner] always does.
@@ -128,6 +129,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("TTL from %d to %d: want the lower one first", c.MinTTL, c.MaxTTL)
 	case c.Group.IsValid() && (familyOf(c.Group) != c.Family || !c.Group.IsMulticast()):
 		return fmt.Errorf("multicast group %s: want one of %s", c.Group, c.Family)
+	case c.OldChecksum > OldAlways:
+		return fmt.Errorf("old checksum %d: want never, detect or always", c.OldChecksum)
 	case c.Delay < 0 || c.Hold < 0 || c.PreemptDelay < 0:
 		return errors.New("a delay below zero: want 0 or more")
 	}

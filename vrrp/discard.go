@@ -37,6 +37,7 @@ const (
 	NoteLinkLocal                // the first IPv6 address is not link-local
 	NoteOwner                    // another owner: priority 255 beside ours (erratum 8298)
 	NoteGroup                    // the IPv6 side heard a better Active; the IPv4 side decides
+	NoteChecksum                 // that of an old peer, which is answered in kind
 	discards                     // how many there are
 )
 
@@ -99,6 +100,8 @@ func (d Discard) String() string {
 		return "accepted: another node claims to own the addresses (priority 255)"
 	case NoteGroup:
 		return "accepted: a better active node for IPv6; the IPv4 side decides"
+	case NoteChecksum:
+		return "accepted: its checksum is that of keepalived before 1.3.7; it gets such ones too"
 	}
 	return fmt.Sprintf("discard(%d)", uint8(d))
 }
@@ -178,6 +181,6 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		if c == &none {
 			g.DestinationErrors++
 		}
-	case DiscardNone, NoteOwner, NoteGroup, discards:
+	case DiscardNone, NoteOwner, NoteGroup, NoteChecksum, discards:
 	}
 }

@@ -37,6 +37,9 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 		m.counters.PriorityZeroPktsRcvd++
 	}
 	out = r.remark(now, m, a, p.Source, out)
+	if m.age(p.Source, r.aged) {
+		out = m.note(now, NoteChecksum, p.Source, a.Priority, out)
+	}
 	out = m.receive(now, a, p.Source, out)
 	r.touch(m)
 	return out
@@ -44,6 +47,7 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 
 // judge decides whether a well-formed advert is accepted.
 func (r *Router) judge(now Time, m *machine, a *Advert, p *Packet, advert, trailer []byte) Discard {
+	r.aged = false
 	accept, covered := Either, advert
 	if p.Family == IPv6 {
 		covered = p.Message // its checksum is the kernel's, and covers all
@@ -57,7 +61,12 @@ func (r *Router) judge(now Time, m *machine, a *Advert, p *Packet, advert, trail
 	case familyOf(p.Destination) != p.Family:
 		return DiscardDestination
 	case !GoodChecksum(covered, a.Version, accept, p.Source, p.Destination):
-		return DiscardChecksum
+		if !m.goodOldChecksum(covered, a.Version, p) {
+			return DiscardChecksum
+		}
+		r.aged = true
+	}
+	switch {
 	case m == nil:
 		return DiscardVRID
 	case a.Version != m.cfg.Version:

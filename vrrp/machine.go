@@ -53,7 +53,8 @@ type machine struct {
 	waiting bool   // Backup: its timer has ended, and the group does not want to yet
 	leaving bool   // Active: with the next deadline it steps back, if its group or its leader is not Active then
 
-	seal     *seal // nil: no trailers
+	seal     *seal        // nil: no trailers
+	aged     []netip.Addr // peers that send old checksums
 	counters Counters
 	tally    Statistics // those that are not in counters
 	messages map[messageKey][]byte

@@ -43,7 +43,7 @@ func (m *machine) message(p Priority, dst netip.Addr) []byte {
 	if m.messages == nil || len(m.messages) > 4*(len(m.cfg.Peers)+1) { // many priorities were tried
 		m.messages = make(map[messageKey][]byte, 2)
 	}
-	b := AppendMessage(nil, &m.cfg, p, m.link.Source, dst)
+	b := appendMessage(nil, &m.cfg, p, m.link.Source, m.covered(dst))
 	m.messages[key] = b
 	return b
 }

@@ -17,6 +17,17 @@ func checked() Config { c := unicast(); c.CheckPeers = true; return c }
 
 func elsewhere() Config { c := config4(); c.Group = netip.MustParseAddr("224.0.0.77"); return c }
 
+// old is a unicast router that deals with old checksums in a way.
+func old(how OldChecksum) func() Config {
+	return func() Config { c := unicast(); c.OldChecksum = how; return c }
+}
+
+func oldStrict() Config { c := old(OldDetect)(); c.AcceptChecksum = MessageOnly; return c }
+
+func sealsOld(c *Config) { c.OldChecksum = OldAlways }
+
+func sealsNew(c *Config) { c.OldChecksum = OldNever }
+
 func anyList() Config { c := plain(); c.AnyAddresses = true; return c }
 
 // optionInputs are the lines of the table that are about options of unicast and of the lists of version 2.
@@ -38,6 +49,13 @@ func optionInputs() []input {
 		{name: "not from a peer where nobody asks", config: unicast, src: "10.0.0.8", dst: us, accept: true},
 		{name: "our own group", config: elsewhere, dst: "224.0.0.77", accept: true},
 		{name: "the usual group where ours is another", config: elsewhere, want: DiscardDestination, count: countDestination},
+		{name: "old checksum", config: old(OldDetect), dst: us, packet: sealsOld, accept: true, want: NoteChecksum},
+		{name: "old checksum where old ones are sent", config: old(OldAlways), dst: us, packet: sealsOld, accept: true},
+		{name: "right checksum where old ones are sent", config: old(OldAlways), dst: us, packet: sealsNew, accept: true},
+		{name: "right checksum where old ones are detected", config: old(OldDetect), dst: us, accept: true},
+		{name: "old checksum where none is wanted", config: unicast, dst: us, packet: sealsOld, want: DiscardChecksum, count: countChecksum},
+		{name: "old checksum where that of RFC 9568 alone is accepted", config: oldStrict, dst: us, packet: sealsOld, want: DiscardChecksum, count: countChecksum},
+		{name: "wrong checksum where old ones are detected", config: old(OldDetect), dst: us, edit: flip, want: DiscardChecksum, count: countChecksum},
 		{name: "another address, version 2, where every list is accepted", config: anyList, packet: otherList, accept: true, want: NoteAddressList, count: countList},
 	}
 }

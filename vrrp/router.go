@@ -22,6 +22,7 @@ type Router struct {
 	global   GlobalCounters
 	noted    [discards]Time
 	advert   Advert // of the packet at hand
+	aged     bool   // its checksum is an old one
 	instant  Time   // when the wall clock showed this
 	wall     time.Time
 }

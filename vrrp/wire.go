@@ -20,6 +20,11 @@ const (
 // AppendMessage appends the VRRP message that a router with configuration c sends from src to dst with priority p
 // (RFC 9568 §5.2, RFC 3768 §5.1), its checksum included.
 func AppendMessage(b []byte, c *Config, p Priority, src, dst netip.Addr) []byte {
+	return appendMessage(b, c, p, src, c.covered(dst))
+}
+
+// appendMessage is AppendMessage with the destination that a checksum covers.
+func appendMessage(b []byte, c *Config, p Priority, src, covered netip.Addr) []byte {
 	start := len(b)
 	b = append(b, c.Version<<4|typeAdvert, byte(c.VRID), byte(p), byte(len(c.Addresses)))
 	if c.Version == 2 {
@@ -45,7 +50,7 @@ func AppendMessage(b []byte, c *Config, p Priority, src, dst netip.Addr) []byte 
 	if c.Version == 2 {
 		covers = MessageOnly
 	}
-	binary.BigEndian.PutUint16(msg[6:], ^checksum(msg, covers, src, dst))
+	binary.BigEndian.PutUint16(msg[6:], ^checksum(msg, covers, src, covered))
 	return b
 }
 

@@ -23,6 +23,8 @@ type Binding struct {
 	Family    vrrp.Family
 	Source    netip.Addr   // primary IPv4 address, or IPv6 link-local address
 	Peers     []netip.Addr // unicast peers; empty: the group
+	Group     netip.Addr   // multicast group; absent: that of the family
+	TTL       uint8        // TTL or hop limit of unicast adverts; 0 is 255, which multicast ones always have
 }
 
 // check reports what cannot be right about a binding.
@@ -40,6 +42,9 @@ func (b Binding) check() error {
 	case !fits(b.Source):
 		return fmt.Errorf("source %s: want an %s address", b.Source, b.Family)
 	}
+	if g := b.group(); !fits(g) || !g.IsMulticast() {
+		return fmt.Errorf("multicast group %s: want one of %s", g, b.Family)
+	}
 	for _, p := range b.Peers {
 		if !fits(p) {
 			return fmt.Errorf("unicast peer %s: want an %s address", p, b.Family)
@@ -50,7 +55,24 @@ func (b Binding) check() error {
 
 // equal reports whether two bindings are the same.
 func (b Binding) equal(c Binding) bool {
-	return b.ID == c.ID && b.Index == c.Index && b.Family == c.Family && b.Source == c.Source && slices.Equal(b.Peers, c.Peers)
+	return b.ID == c.ID && b.Index == c.Index && b.Family == c.Family && b.Source == c.Source && slices.Equal(b.Peers, c.Peers) &&
+		b.group() == c.group() && b.hops() == c.hops()
+}
+
+// group is the multicast group that is heard: of unicast that of the family, so that all share a port.
+func (b Binding) group() netip.Addr {
+	if b.Group.IsValid() && len(b.Peers) == 0 {
+		return b.Group
+	}
+	return b.Family.Group()
+}
+
+// hops is the TTL or hop limit of what is sent.
+func (b Binding) hops() uint8 {
+	if b.TTL == 0 || len(b.Peers) == 0 {
+		return hopLimit
+	}
+	return b.TTL
 }
 
 // releaseWait is how long Detach waits for a priority-0 advert that finds the queue below full.
@@ -60,6 +82,7 @@ const releaseWait = 20 * time.Millisecond
 type registry struct {
 	attaching sync.Mutex // one change at a time; held while sockets are opened and the loop is waited for
 	ports     map[portKey]*port
+	unicast   map[place]*port // who hears unicast adverts where several ports are: one of them, so that none counts twice
 	bound     map[vrrp.ID]bound
 	closed    bool
 
@@ -77,21 +100,26 @@ type bound struct {
 // init makes the registry's maps.
 func (g *registry) init() {
 	g.ports = make(map[portKey]*port)
+	g.unicast = make(map[place]*port)
 	g.bound = make(map[vrrp.ID]bound)
 }
 
 // take returns the port of a binding, opened if there is none yet, and counts the router. Who is attached once more to where it is,
 // with nothing changed, has a reason: the interface may have been re-created with its old index.
 func (g *registry) take(b Binding) (*port, error) {
-	key := portKey{index: b.Index, family: b.Family}
+	key := portKey{place: place{index: b.Index, family: b.Family}, group: b.group()}
 	p := g.ports[key]
 	if p == nil {
 		var err error
-		if p, err = openPort(key, b.Interface); err != nil {
+		alone := g.unicast[key.place] == nil
+		if p, err = openPort(key, b.Interface, alone); err != nil {
 			return nil, err
 		}
 		p.slot = -1
 		g.ports[key] = p
+		if alone {
+			g.unicast[key.place] = p
+		}
 		g.reading.Lock()
 		g.open = append(g.open, p)
 		g.reading.Unlock()
@@ -122,6 +150,7 @@ func (g *registry) shut(ports []*port) error {
 	for _, p := range ports {
 		g.reading.Lock()
 		g.open = slices.DeleteFunc(g.open, func(q *port) bool { return q == p })
+		errs = append(errs, g.bequeath(p))
 		if drops, err := socketDrops(p.receive); err == nil {
 			g.lost += uint64(drops)
 		}
@@ -131,11 +160,30 @@ func (g *registry) shut(ports []*port) error {
 	return errors.Join(errs...)
 }
 
+// bequeath makes another port of the place hear unicast adverts, if a port that is closed has done so.
+func (g *registry) bequeath(p *port) error {
+	if g.unicast[p.key.place] != p {
+		return nil
+	}
+	delete(g.unicast, p.key.place)
+	heir := slices.IndexFunc(g.open, func(q *port) bool { return q.key.place == p.key.place && g.ports[q.key] == q })
+	if heir < 0 {
+		return nil
+	}
+	q := g.open[heir]
+	g.unicast[q.key.place] = q
+	if err := attachFilter(q.receive, keepAdverts(q.key.group, true)); err != nil {
+		return portError(q.key, q.name, err)
+	}
+	return nil
+}
+
 // close closes all ports, and the registry for good.
 func (g *registry) close() error {
 	g.attaching.Lock()
 	defer g.attaching.Unlock()
 	g.closed = true
+	clear(g.ports) // no heirs
 	return g.shut(slices.Clone(g.open))
 }
 

@@ -15,6 +15,7 @@ import (
 const (
 	sizeofPktinfo4 = unix.SizeofInet4Pktinfo
 	sizeofPktinfo6 = unix.SizeofInet6Pktinfo
+	sizeofHops     = 4 // an int
 	sizeofPort     = 2 // of a sockaddr: family, then port, both 16 bits
 )
 
@@ -36,6 +37,18 @@ func appendSource(b []byte, index int, source netip.Addr) []byte {
 	b = append(b, a[:]...)
 	b = binary.NativeEndian.AppendUint32(b, uint32(index))
 	return pad(b, start+unix.CmsgSpace(sizeofPktinfo6)-unix.CmsgLen(0))
+}
+
+// appendHops appends the control message that gives a packet another TTL or hop limit than its socket does.
+func appendHops(b []byte, f vrrp.Family, hops uint8) []byte {
+	level, kind := unix.IPPROTO_IP, unix.IP_TTL
+	if f == vrrp.IPv6 {
+		level, kind = unix.IPPROTO_IPV6, unix.IPV6_HOPLIMIT
+	}
+	b = appendControlHeader(b, level, kind, sizeofHops)
+	start := len(b)
+	b = binary.NativeEndian.AppendUint32(b, uint32(hops))
+	return pad(b, start+unix.CmsgSpace(sizeofHops)-unix.CmsgLen(0))
 }
 
 // appendControlHeader appends a struct cmsghdr for size octets of data.

@@ -19,7 +19,7 @@ func openTestPort(t testing.TB, n *netlab.Node, ifname string, family vrrp.Famil
 	t.Helper()
 	var p *port
 	must(t, n.Do(func() (err error) {
-		p, err = openPort(portKey{index: n.Index(ifname), family: family}, ifname)
+		p, err = openPort(portKey{place: place{index: n.Index(ifname), family: family}, group: family.Group()}, ifname, true)
 		return err
 	}))
 	t.Cleanup(func() { must(t, p.close()) })

@@ -3,11 +3,11 @@
 package transport
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 
 	"golang.org/x/net/bpf"
-
-	"github.com/regent-ha/regent/vrrp"
 )
 
 // Sizes of what is kept of a datagram: the longest that can be valid and one octet, so that a longer one is still seen
@@ -21,11 +21,8 @@ const (
 
 // Destinations, as the filter compares them.
 const (
-	ipv4Group          = 0xe0000012 // 224.0.0.18
 	ipv4FirstMulticast = 0xe0000000
 	ipv6FirstMulticast = 0xff000000 // first word
-	ipv6GroupFirst     = 0xff020000 // ff02::12: first word, then two of zero
-	ipv6GroupLast      = 0x00000012
 
 	ipv6OffDestination = 24
 
@@ -39,32 +36,44 @@ func dropAll() []bpf.Instruction {
 }
 
 // keepAdverts is the filter of a receiving socket. It judges the destination and the length only: whatever RFC 9568 says
-// to discard (hop limit, version, checksum, VRID) has to be counted, so it must come through. What is kept was sent to the group or
-// to a unicast address; broadcasts and other groups go. For IPv6 this is the only check: raw sockets hear whatever group anybody on
-// the host has joined, IPV6_MULTICAST_ALL or not.
-func keepAdverts(f vrrp.Family) []bpf.Instruction {
-	if f == vrrp.IPv6 {
-		word := func(n uint32) bpf.LoadAbsolute {
+// to discard (hop limit, version, checksum, VRID) has to be counted, so it must come through. What is kept was sent to the group or,
+// if it hears these too, to a unicast address; broadcasts and other groups go. For IPv6 this is the only check: raw sockets hear
+// whatever group anybody on the host has joined, IPV6_MULTICAST_ALL or not.
+func keepAdverts(group netip.Addr, unicast bool) []bpf.Instruction {
+	toUnicast := uint32(0) // what keeps a unicast destination: nothing is below 0
+	if group.Is6() {
+		if unicast {
+			toUnicast = ipv6FirstMulticast
+		}
+		a := group.As16()
+		load := func(n uint32) bpf.LoadAbsolute {
 			return bpf.LoadAbsolute{Off: networkHeader + ipv6OffDestination + 4*n, Size: 4}
 		}
+		differs := func(n, skip int) bpf.JumpIf {
+			return bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(a[4*n:]), SkipTrue: uint8(skip)}
+		}
 		return []bpf.Instruction{
-			word(0),
-			bpf.JumpIf{Cond: bpf.JumpLessThan, Val: ipv6FirstMulticast, SkipTrue: 7},
-			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: ipv6GroupFirst, SkipTrue: 7},
-			word(1),
-			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 5},
-			word(2),
-			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 3},
-			word(3),
-			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: ipv6GroupLast, SkipTrue: 1},
+			load(0),
+			bpf.JumpIf{Cond: bpf.JumpLessThan, Val: toUnicast, SkipTrue: 7},
+			differs(0, 7),
+			load(1),
+			differs(1, 5),
+			load(2),
+			differs(2, 3),
+			load(3),
+			differs(3, 1),
 			bpf.RetConstant{Val: keep6},
 			bpf.RetConstant{Val: 0},
 		}
 	}
+	if unicast {
+		toUnicast = ipv4FirstMulticast
+	}
+	a := group.As4()
 	return []bpf.Instruction{
 		bpf.LoadAbsolute{Off: networkHeader + ipv4OffDestination, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: ipv4Group, SkipTrue: 1},
-		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: ipv4FirstMulticast, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: binary.BigEndian.Uint32(a[:]), SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: toUnicast, SkipTrue: 1},
 		bpf.RetConstant{Val: keep4},
 		bpf.RetConstant{Val: 0},
 	}

@@ -80,7 +80,7 @@ func TestFilterKeepsWhateverMustBeCounted(t *testing.T) {
 		{"fourth word differs", vrrp.IPv6, ipv6Datagram(255, "fe80::1", "ff02::1:12", advert), 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			vm, err := bpf.NewVM(fromNetworkHeader(keepAdverts(test.family)))
+			vm, err := bpf.NewVM(fromNetworkHeader(keepAdverts(test.family.Group(), true)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/regent-ha/regent/vrrp"
 )
 
-// join joins the family's group on the interface, by index. It may wait for rtnl.
+// join joins the port's group on the interface, by index. It may wait for rtnl.
 func join(fd int, key portKey) error {
 	return membership(fd, key, unix.IP_ADD_MEMBERSHIP, unix.IPV6_JOIN_GROUP, "join")
 }
@@ -30,7 +30,7 @@ func leave(fd int, key portKey) error {
 // membership sets one of the options that change it.
 func membership(fd int, key portKey, option4, option6 int, verb string) error {
 	var err error
-	group := key.family.Group()
+	group := key.group
 	if key.family == vrrp.IPv6 {
 		err = unix.SetsockoptIPv6Mreq(fd, unix.IPPROTO_IPV6, option6,
 			&unix.IPv6Mreq{Multiaddr: group.As16(), Interface: uint32(key.index)})
@@ -55,7 +55,7 @@ func (p *port) renew() error {
 	if err != nil {
 		return fmt.Errorf("read group memberships: %w", err)
 	}
-	if find(string(table), p.key.index, p.key.family.Group()) {
+	if find(string(table), p.key.index, p.key.group) {
 		return nil
 	}
 	if err := leave(p.receive, p.key); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) && !errors.Is(err, unix.ENOENT) {

@@ -16,7 +16,7 @@ import (
 type attachment struct {
 	id      vrrp.ID
 	port    *port
-	control []byte // the source
+	control []byte // the source, and the TTL if it is not the socket's
 	to      []destination
 }
 
@@ -45,9 +45,12 @@ type pending struct {
 // newAttachment prepares everything about sending that does not change.
 func newAttachment(b Binding, p *port) *attachment {
 	a := &attachment{id: b.ID, port: p, control: appendSource(nil, b.Index, b.Source)}
+	if b.hops() != hopLimit {
+		a.control = appendHops(a.control, b.Family, b.hops())
+	}
 	peers := b.Peers
 	if len(peers) == 0 {
-		peers = []netip.Addr{b.Family.Group()}
+		peers = []netip.Addr{b.group()}
 	}
 	a.to = make([]destination, len(peers))
 	for i, peer := range peers {

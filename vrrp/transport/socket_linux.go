@@ -5,6 +5,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -34,13 +35,20 @@ const (
 	sendRouter = 8 << 10
 )
 
-// portKey names a port: adverts of one family on one interface.
-type portKey struct {
+// place is a family on an interface.
+type place struct {
 	index  int
 	family vrrp.Family
 }
 
-// port is the pair of sockets that carries the adverts of one family on one interface, for all the virtual routers there.
+// portKey names a port: adverts of one group on one interface. Groups have ports of their own because the kernel lets a socket
+// join no more than 20, and because the filter of the usual one stays as short as it is.
+type portKey struct {
+	place
+	group netip.Addr
+}
+
+// port is the pair of sockets that carries the adverts of one group on one interface, for all the virtual routers there.
 //
 // Sending has a socket of its own because the kernel reports a full queue (ENOBUFS) only to sockets with IP_RECVERR, and such
 // a socket also takes every ICMP error about protocol 112, which anybody can send: it would fill the receive buffer and
@@ -62,11 +70,11 @@ type port struct {
 }
 
 // openPort opens both sockets of a port. Joining a group may wait for the kernel's rtnl lock, so this must never run on the
-// loop's thread. The sockets belong to the network namespace of the calling thread.
-func openPort(key portKey, name string) (*port, error) {
+// loop's thread. The sockets belong to the network namespace of the calling thread. One port of a place hears unicast adverts.
+func openPort(key portKey, name string, unicast bool) (*port, error) {
 	p := &port{key: key, name: name, receive: -1, send: -1}
 	var err error
-	if p.receive, err = openReceiver(key); err == nil {
+	if p.receive, err = openReceiver(key, unicast); err == nil {
 		p.send, err = openSender(key)
 	}
 	if err != nil {
@@ -141,7 +149,7 @@ func openRaw(key portKey) (int, error) {
 
 // openReceiver opens the socket that hears adverts: group joined, hop limit and destination known, and nothing that
 // the kernel would discard uncounted (so no IPV6_CHECKSUM).
-func openReceiver(key portKey) (int, error) {
+func openReceiver(key portKey, unicast bool) (int, error) {
 	fd, err := openRaw(key)
 	if err != nil {
 		return -1, err
@@ -160,7 +168,7 @@ func openReceiver(key portKey) (int, error) {
 		err = discard(fd)
 	}
 	if err == nil {
-		err = attachFilter(fd, keepAdverts(key.family))
+		err = attachFilter(fd, keepAdverts(key.group, unicast))
 	}
 	if err != nil {
 		return -1, errors.Join(err, unix.Close(fd))
