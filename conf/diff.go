@@ -140,7 +140,6 @@ func aspects(c *Config, s *Service) []aspect {
 		{"unicast_peers", s.UnicastPeers, true},
 		{"vmac", [4]any{s.VMAC, s.VMACName, s.VMACAddress, s.VMACBase}, true},
 		{"multicast_group", s.Group, true},
-		{"ttl", s.Unicast.TTL, true},
 		{"families", [2]bool{len(s.IPv4) > 0, len(s.IPv6) > 0}, true},
 
 		{"addresses", s.Addresses, false},

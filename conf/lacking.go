@@ -3,7 +3,6 @@
 package conf
 
 import (
-	"net/netip"
 	"slices"
 )
 
@@ -19,10 +18,6 @@ func (r *serviceResolver) lacking() {
 	raw, out := r.raw, &r.out
 	lacking(r.scope, "vmac", raw.VMAC.given, out.VMAC)
 	lacking(r.scope, "accept", raw.Accept.given, !out.Accept)
-	lacking(r.scope, "ttl", raw.TTL.given, out.Unicast.TTL != 255)
-	lacking(r.scope, "multicast_group", raw.Group.given, out.Group.IsValid() && !slices.Contains([]netip.Addr{
-		netip.AddrFrom4([4]byte{224, 0, 0, 18}), netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0x12})}, out.Group))
-	lacking(r.scope, "unicast_checksum", raw.UnicastChecksum.given, out.Unicast.Checksum == "old")
 	lacking(r.scope, "hmac", raw.HMAC.given, true)
 	lacking(r.scope, "excluded_addresses", raw.Excluded.given, len(raw.Excluded.V) > 0)
 	lacking(r.scope, "routes", raw.Routes.given, len(raw.Routes.V) > 0)

@@ -212,25 +212,21 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 	text := func(line, key string) string {
 		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
 	}
-	all := []string{"vmac", "accept", "ttl", "multicast_group", "unicast_checksum", "hmac", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
+	all := []string{"vmac", "accept", "hmac", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
 		"static_addresses", "static_routes", "static_rules"}
 	for name, c := range map[string]struct{ text, want string }{
-		"vmac":               {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
-		"vmac, not asked":    {text("", "vmac = false"), ""},
-		"accept":             {text("", "accept = false"), "accept: this version"},
-		"accept, not asked":  {text("", "accept = true"), ""},
-		"ttl":                {text("", "ttl = 64"), "ttl: this version"},
-		"group":              {text("", "multicast_group = \"224.0.0.99\""), "multicast_group: this version"},
-		"the standard group": {text("", "multicast_group = \"224.0.0.18\""), ""},
-		"checksum":           {text("", "unicast_checksum = \"old\""), "unicast_checksum: this version"},
-		"hmac":               {text("", "[service.hmac]\nactive_key = 1\n[[service.hmac.key]]\nid = 1\nkey_file = \"orders.key\""), "hmac: this version"},
-		"excluded":           {text("", "excluded_addresses = [\"10.0.1.1/24\"]"), "excluded_addresses: this version"},
-		"routes":             {text("", "routes = [\"default via 10.0.0.9\"]"), "routes: this version"},
-		"rules":              {text("", "rules = [\"from all\"]"), "rules: this version"},
-		"options":            {text(" use_vmac", ""), "use_vmac: this version"},
-		"a device":           {text(" dev eth1 label eth1:1", ""), ""},
-		"announcements":      {text("", "garp = { extra = \"60s\" }"), "warning: service \"a\": garp: extra has no effect yet"},
-		"static":             {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},
+		"vmac":              {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
+		"vmac, not asked":   {text("", "vmac = false"), ""},
+		"accept":            {text("", "accept = false"), "accept: this version"},
+		"accept, not asked": {text("", "accept = true"), ""},
+		"hmac":              {text("", "[service.hmac]\nactive_key = 1\n[[service.hmac.key]]\nid = 1\nkey_file = \"orders.key\""), "hmac: this version"},
+		"excluded":          {text("", "excluded_addresses = [\"10.0.1.1/24\"]"), "excluded_addresses: this version"},
+		"routes":            {text("", "routes = [\"default via 10.0.0.9\"]"), "routes: this version"},
+		"rules":             {text("", "rules = [\"from all\"]"), "rules: this version"},
+		"options":           {text(" use_vmac", ""), "use_vmac: this version"},
+		"a device":          {text(" dev eth1 label eth1:1", ""), ""},
+		"announcements":     {text("", "garp = { extra = \"60s\" }"), "warning: service \"a\": garp: extra has no effect yet"},
+		"static":            {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

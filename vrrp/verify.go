@@ -17,10 +17,17 @@ func (m *machine) window() time.Duration {
 	return min(max(3*m.cfg.Interval, leastWindow), maxWindow)
 }
 
-// verify judges the trailer of an advert, in the order of what is cheap; wall is our clock. Only an advert that is accepted as
-// genuine and new moves the state.
+// verify judges the trailer of an advert; wall is our clock. Only an advert that is accepted as genuine and new moves the state.
 func (m *machine) verify(now Time, wall time.Time, advert, trailer []byte, p *Packet) Discard {
-	s := m.seal
+	why := m.seal.judge(wall, m.window(), advert, trailer, p)
+	if why != DiscardNone || trailer == nil {
+		return why
+	}
+	return m.fresh(now, p.Source, binary.BigEndian.Uint64(trailer[4:]))
+}
+
+// judge judges a trailer by itself, in the order of what is cheap.
+func (s *seal) judge(wall time.Time, window time.Duration, advert, trailer []byte, p *Packet) Discard {
 	if trailer == nil {
 		if s.cfg.Mode == HMACEnforce {
 			return DiscardHMACMissing
@@ -30,8 +37,7 @@ func (m *machine) verify(now Time, wall time.Time, advert, trailer []byte, p *Pa
 	if trailer[0] != trailerType || trailer[2] != 0 || trailer[3] != 0 {
 		return DiscardHMACMalformed
 	}
-	sequence := binary.BigEndian.Uint64(trailer[4:])
-	off, most := int64(sequence-Sequence(wall)), int64(distance(m.window()))
+	off, most := int64(binary.BigEndian.Uint64(trailer[4:])-Sequence(wall)), int64(distance(window))
 	if !s.cfg.Monotonic && (off > most || off < -most) {
 		return DiscardHMACStale
 	}
@@ -43,7 +49,17 @@ func (m *machine) verify(now Time, wall time.Time, advert, trailer []byte, p *Pa
 	if !hmac.Equal(s.digest(key, p.Family, p.Source, advert), trailer[signedSize:]) {
 		return DiscardHMAC
 	}
-	return m.fresh(now, p.Source, sequence)
+	return DiscardNone
+}
+
+// Verify judges the trailer that [SplitTrailer] found behind the advert of a packet, nil if there is none, by our clock. It remembers
+// nothing, so replays within the window pass, and a Window of 0 is 5 s. A [Router] does better by itself.
+func (h *HMAC) Verify(p *Packet, advert, trailer []byte, wall time.Time) Discard {
+	window := h.Window
+	if window == 0 {
+		window = leastWindow
+	}
+	return newSeal(h).judge(wall, window, advert, trailer, p)
 }
 
 // fresh notes a sequence number, which has to be above the last one of its source (RFC 1982). Unicast peers have a place each; by

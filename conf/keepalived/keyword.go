@@ -84,7 +84,6 @@ var (
 	later = []string{
 		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix",
 		"auth_hmac",
-		"mcast_dst_ip", "vrrp_mcast_group4", "vrrp_mcast_group6", "unicast_ttl", "old_unicast_checksum",
 	}
 	laterBlocks = []string{"auth_hmac"}
 )

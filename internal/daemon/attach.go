@@ -77,10 +77,10 @@ func (d *Daemon) attachAll(rs []*router) {
 		src, err := choose(link, &r.spec)
 		switch {
 		case err != nil: // said above
-		case r.link != link.Index || r.source != src:
+		case r.link != link.Index || r.source != src || r.sends != r.ttl:
 			move = append(move, r)
 			bindings = append(bindings, transport.Binding{ID: r.id, Interface: link.Name, Index: link.Index,
-				Family: r.vrrp.Family, Source: src, Peers: r.vrrp.Peers})
+				Family: r.vrrp.Family, Source: src, Peers: r.vrrp.Peers, Group: r.vrrp.Group, TTL: r.ttl})
 		case r.hardware != link.HardwareAddr:
 			r.hardware = link.HardwareAddr
 			moved = append(moved, r)
@@ -149,7 +149,7 @@ func (d *Daemon) attached(r *router, link takeover.LinkState, src netip.Addr) {
 	if r.link != 0 && r.link != link.Index {
 		r.held = nil // the interface that had them is gone
 	}
-	r.link, r.source, r.hardware = link.Index, src, link.HardwareAddr
+	r.link, r.source, r.hardware, r.sends = link.Index, src, link.HardwareAddr, r.ttl
 	if r.vrrp.Family == vrrp.IPv6 {
 		var err error
 		if r.forwards, err = takeover.Forwarding(link.Name); err != nil {

@@ -19,6 +19,7 @@ type router struct {
 
 	link     int          // index of the interface it is attached to, 0 while detached
 	source   netip.Addr   // of its adverts, while attached
+	sends    uint8        // the TTL of its unicast adverts, while attached
 	hardware takeover.MAC // link-layer address of the interface
 	forwards bool         // IPv6: the host forwards on it
 

@@ -33,6 +33,7 @@ type spec struct {
 	paths    []path // routes and rules; those of a service belong to the first of its routers
 	duty     duty   // when Active
 	guarded  bool   // refuse elements stand ready for its addresses
+	ttl      uint8  // of unicast adverts
 }
 
 // specs returns the virtual routers of a service, the IPv4 one first; nil where this node takes no part in it.
@@ -68,6 +69,7 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 			MaxTTL:             s.Unicast.MaxTTL,
 			CheckPeers:         s.Unicast.CheckSource,
 			Group:              s.Group,
+			OldChecksum:        oldChecksum(s.Unicast.Checksum),
 			HMAC:               trailer(s.HMAC),
 			Rivals:             cfg.Notify.FIFO != "" || s.Notify != nil && s.Notify.LowerPriority != nil,
 		}
@@ -87,7 +89,7 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 		if d == "" {
 			d = dutyRefuse
 		}
-		sp := spec{service: s, vrrp: c, prefixes: prefixes, lines: linesOf(s, prefixes, first(s, family)), duty: d, guarded: guarded(cfg, s)}
+		sp := spec{service: s, vrrp: c, prefixes: prefixes, lines: linesOf(s, prefixes, first(s, family)), duty: d, guarded: guarded(cfg, s), ttl: s.Unicast.TTL}
 		if first(s, family) {
 			sp.paths = servicePaths(s)
 		}
@@ -127,6 +129,17 @@ func checksum(mode string) vrrp.Checksum {
 		return vrrp.Either
 	}
 	return vrrp.PseudoHeader
+}
+
+// oldChecksum is what a service does about peers with the checksum of old keepaliveds.
+func oldChecksum(mode string) vrrp.OldChecksum {
+	switch mode {
+	case "auto":
+		return vrrp.OldDetect
+	case "old":
+		return vrrp.OldAlways
+	}
+	return vrrp.OldNever
 }
 
 // lease is how long the kernel keeps an address that nobody renews: longer than peers need to take over, whole seconds,

@@ -45,11 +45,11 @@ func will(v *vrrp.Router, r *router) *supervisor.Entry {
 	}
 	w := &supervisor.Entry{
 		Name: r.service.Name, Interface: r.service.Interface, Index: r.link, Family: r.vrrp.Family, VRID: r.vrrp.VRID,
-		Source: r.source, Down: st.Patience,
+		Source: r.source, Down: st.Patience, Hops: supervisor.Hops{Sent: r.ttl, Least: r.vrrp.MinTTL, Most: r.vrrp.MaxTTL},
 	}
 	destinations := r.vrrp.Peers
 	if len(destinations) == 0 {
-		destinations = append(destinations, r.vrrp.Family.Group())
+		destinations = append(destinations, r.vrrp.Multicast())
 	}
 	for _, dst := range destinations {
 		w.Adverts = append(w.Adverts, supervisor.Advert{Destination: dst, Message: append([]byte(nil), v.Message(r.id, vrrp.Release, dst)...)})

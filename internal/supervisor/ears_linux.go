@@ -19,7 +19,7 @@ import (
 	"github.com/regent-ha/regent/vrrp"
 )
 
-// ears are the raw sockets of a will: one for each interface and family. Adverts leave and heirs are heard by them.
+// ears are the raw sockets of a will: one for each interface and group. Adverts leave and heirs are heard by them.
 type ears struct {
 	open map[place]*ear
 	once sync.Once
@@ -27,12 +27,13 @@ type ears struct {
 }
 
 type place struct {
-	link   int
-	family vrrp.Family
+	link  int
+	group netip.Addr
 }
 
 type ear struct {
 	place
+	hops int // that unicast leaves with
 	conn net.PacketConn
 	v4   *ipv4.PacketConn
 	v6   *ipv6.PacketConn
@@ -44,7 +45,7 @@ func listen(w will) (*ears, error) {
 	var errs []error
 	failed := map[place]bool{}
 	for _, entry := range w {
-		at := place{entry.Index, entry.Family}
+		at := place{entry.Index, entry.group()}
 		if e.open[at] != nil || failed[at] {
 			continue
 		}
@@ -59,10 +60,10 @@ func listen(w will) (*ears, error) {
 	return e, errors.Join(errs...)
 }
 
-// openEar opens one socket, joined to the family's group.
+// openEar opens one socket, joined to its group.
 func openEar(at place, name string) (_ *ear, err error) {
 	network, any := "ip4:112", "0.0.0.0"
-	if at.family == vrrp.IPv6 {
+	if at.group.Is6() {
 		network, any = "ip6:112", "::"
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
@@ -77,10 +78,10 @@ func openEar(at place, name string) (_ *ear, err error) {
 			err = errors.Join(fmt.Errorf("VRRP socket on %s: %w", name, err), conn.Close())
 		}
 	}()
-	one := &ear{place: at, conn: conn}
+	one := &ear{place: at, hops: 255, conn: conn}
 	link := &net.Interface{Index: at.link, Name: name}
-	group := &net.IPAddr{IP: at.family.Group().AsSlice()}
-	if at.family == vrrp.IPv4 {
+	group := &net.IPAddr{IP: at.group.AsSlice()}
+	if at.group.Is4() {
 		p := ipv4.NewPacketConn(conn)
 		one.v4 = p
 		return one, errors.Join(p.JoinGroup(link, group), p.SetMulticastTTL(255), p.SetTTL(255), p.SetTOS(0xc0),
@@ -96,7 +97,7 @@ func openEar(at place, name string) (_ *ear, err error) {
 func (e *ears) release(w will) error {
 	var errs []error
 	for _, entry := range w {
-		one := e.open[place{entry.Index, entry.Family}]
+		one := e.open[place{entry.Index, entry.group()}]
 		if one == nil {
 			errs = append(errs, fmt.Errorf("%s: %w", entry.Name, errNoEars))
 			continue
@@ -112,17 +113,37 @@ func (e *ears) release(w will) error {
 
 func (one *ear) send(entry *Entry, a Advert) error {
 	to := &net.IPAddr{IP: a.Destination.AsSlice()}
+	if err := one.setHops(entry.hops()); err != nil {
+		return err
+	}
 	var err error
+	message := entry.sealed(a, time.Now())
 	if one.v4 != nil {
-		_, err = one.v4.WriteTo(a.Message, &ipv4.ControlMessage{Src: entry.Source.AsSlice(), IfIndex: one.link}, to)
+		_, err = one.v4.WriteTo(message, &ipv4.ControlMessage{Src: entry.Source.AsSlice(), IfIndex: one.link}, to)
 	} else {
-		_, err = one.v6.WriteTo(a.Message, &ipv6.ControlMessage{Src: entry.Source.AsSlice(), IfIndex: one.link}, to)
+		_, err = one.v6.WriteTo(message, &ipv6.ControlMessage{Src: entry.Source.AsSlice(), IfIndex: one.link}, to)
 	}
 	return err
 }
 
-// hear tells of every good advert until tell says that it is enough, until the deadline, or until interrupted.
-func (e *ears) hear(deadline time.Time, tell func(link int, f vrrp.Family, vrid vrrp.VRID, p vrrp.Priority, src netip.Addr) bool) {
+// setHops sets what unicast leaves with.
+func (one *ear) setHops(n int) (err error) {
+	switch {
+	case n == one.hops:
+		return nil
+	case one.v4 != nil:
+		err = one.v4.SetTTL(n)
+	default:
+		err = one.v6.SetHopLimit(n)
+	}
+	if err == nil {
+		one.hops = n
+	}
+	return err
+}
+
+// hear tells of every packet until tell says that it is enough, until the deadline, or until interrupted.
+func (e *ears) hear(deadline time.Time, tell func(p *vrrp.Packet, wall time.Time) bool) {
 	var all sync.WaitGroup
 	for _, one := range e.open {
 		one.conn.SetReadDeadline(deadline) //nolint:errcheck // a socket that cannot be read ends at once
@@ -137,32 +158,30 @@ func (e *ears) hear(deadline time.Time, tell func(link int, f vrrp.Family, vrid 
 	all.Wait()
 }
 
-func (one *ear) hear(e *ears, tell func(int, vrrp.Family, vrrp.VRID, vrrp.Priority, netip.Addr) bool) {
+func (one *ear) hear(e *ears, tell func(*vrrp.Packet, time.Time) bool) {
 	buf := make([]byte, 8192)
-	var advert vrrp.Advert
+	p := &vrrp.Packet{Interface: one.link, Family: vrrp.IPv4}
+	if one.group.Is6() {
+		p.Family = vrrp.IPv6
+	}
 	for {
 		select {
 		case <-e.quit:
 			return
 		default:
 		}
-		msg, src, dst, ttl, err := one.read(buf)
-		if err != nil {
+		if err := one.read(p, buf); err != nil {
 			return
 		}
-		if ttl != 255 || advert.Parse(one.family, msg) != vrrp.DiscardNone ||
-			!vrrp.GoodChecksum(msg, advert.Version, vrrp.Either, src, dst) {
-			continue
-		}
-		if tell(one.link, one.family, advert.VRID, advert.Priority, src) {
+		if tell(p, time.Now()) {
 			e.interrupt()
 			return
 		}
 	}
 }
 
-func (one *ear) read(buf []byte) (msg []byte, src, dst netip.Addr, ttl int, err error) {
-	var n int
+func (one *ear) read(p *vrrp.Packet, buf []byte) (err error) {
+	var n, ttl int
 	var from net.Addr
 	var to net.IP
 	if one.v4 != nil {
@@ -179,13 +198,14 @@ func (one *ear) read(buf []byte) (msg []byte, src, dst netip.Addr, ttl int, err 
 		}
 	}
 	if err != nil {
-		return nil, src, dst, 0, err
+		return err
 	}
 	if a, ok := from.(*net.IPAddr); ok {
-		src, _ = netip.AddrFromSlice(a.IP)
+		p.Source, _ = netip.AddrFromSlice(a.IP)
 	}
-	dst, _ = netip.AddrFromSlice(to)
-	return buf[:n], src.Unmap(), dst.Unmap(), ttl, nil
+	p.Destination, _ = netip.AddrFromSlice(to)
+	p.Source, p.Destination, p.TTL, p.Message = p.Source.Unmap(), p.Destination.Unmap(), uint8(ttl), buf[:n]
+	return nil
 }
 
 // interrupt ends hear.

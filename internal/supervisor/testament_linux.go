@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -51,8 +50,9 @@ type testament struct {
 	kernel Kernel
 	ears   *ears
 
-	mu   sync.Mutex
-	open will
+	mu     sync.Mutex
+	open   will
+	advert vrrp.Advert // of the packet at hand
 }
 
 // run waits for the heirs, and removes what is left in the end.
@@ -80,14 +80,14 @@ func (t *testament) run() {
 	}
 }
 
-// heard is told of an advert; it reports whether there is nothing more to wait for.
-func (t *testament) heard(link int, family vrrp.Family, vrid vrrp.VRID, priority vrrp.Priority, source netip.Addr) bool {
+// heard is told of a packet; it reports whether there is nothing more to wait for.
+func (t *testament) heard(p *vrrp.Packet, wall time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, e := range t.open {
-		if e.Index == link && e.Family == family && e.VRID == vrid && e.Source != source && priority != vrrp.Release {
+		if e.inherits(p, &t.advert, wall) {
 			delete(t.open, id)
-			t.remove(e, t.open, fmt.Sprintf("%s inherited it", source))
+			t.remove(e, t.open, fmt.Sprintf("%s inherited it", p.Source))
 		}
 	}
 	return len(t.open) == 0

@@ -28,9 +28,18 @@ type Entry struct {
 	Routes    []string      `json:"routes,omitempty"` // to remove before the addresses, as text
 	Rules     []string      `json:"rules,omitempty"`
 	Down      time.Duration `json:"down"` // Active_Down_Interval
+	Hops      Hops          `json:"hops"`
+	HMAC      *vrrp.HMAC    `json:"hmac,omitempty"` // what adverts are signed with when they are sent; it is told to nobody
 }
 
-// Advert is a ready message for one destination.
+// Hops are TTLs or hop limits of unicast adverts.
+type Hops struct {
+	Sent  uint8 `json:"sent"`  // 0 is 255
+	Least uint8 `json:"least"` // accepted at least, and at most; both 0 is 255 alone
+	Most  uint8 `json:"most"`
+}
+
+// Advert is a ready message for one destination, but for its trailer.
 type Advert struct {
 	Destination netip.Addr `json:"destination"`
 	Message     []byte     `json:"message"`
