@@ -51,8 +51,8 @@ func (r *serviceResolver) group() {
 		r.errorf(v.off, "multicast_group %q: want a multicast address", v.V)
 	case len(r.family(a)) == 0 || len(r.out.Prefixes(!a.Is6())) > 0:
 		r.errorf(v.off, "multicast_group %s is %s: all addresses of the service must be, too", a, familyOf(a))
-	default:
-		r.out.Group = a
+	case a != netip.AddrFrom4([4]byte{224, 0, 0, 18}) && a != netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 15: 0x12}):
+		r.out.Group = a // written out, the usual one is none
 	}
 }
 

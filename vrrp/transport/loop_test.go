@@ -205,6 +205,10 @@ func TestBindingsThatCannotBeRightAreRefused(t *testing.T) {
 			"attach virtual router 1 to eth9: source ::ffff:10.99.0.1: want an ipv6 address"},
 		{"peer of the other family", func(b *Binding) { b.Peers = append(b.Peers, addr("fe80::1")) },
 			"attach virtual router 1 to eth9: unicast peer fe80::1: want an ipv4 address"},
+		{"group of the other family", func(b *Binding) { b.Group = addr("ff02::77") },
+			"attach virtual router 1 to eth9: multicast group ff02::77: want one of ipv4"},
+		{"group that is none", func(b *Binding) { b.Group = addr("10.99.0.77") },
+			"attach virtual router 1 to eth9: multicast group 10.99.0.77: want one of ipv4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := good
