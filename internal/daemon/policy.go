@@ -87,7 +87,13 @@ func digest(cfg *conf.Config, c *policy.Cluster) string {
 		same.Arbiter = cfg.Cluster.Arbiter
 	}
 	for _, s := range cfg.Services {
-		g := segment{Name: s.Name, VRID: s.VRID, Ports: s.Ports, Version: s.Version, Interval: s.AdvertInterval, Checks: s.Checks, Control: s.Control, Raw: s.Raw}
+		var checks []conf.HealthCheck
+		for _, c := range s.Checks {
+			if c.Kind != conf.CheckBFD { // a path is each node's own: to the others, or from an address of its own
+				checks = append(checks, c)
+			}
+		}
+		g := segment{Name: s.Name, VRID: s.VRID, Ports: s.Ports, Version: s.Version, Interval: s.AdvertInterval, Checks: checks, Control: s.Control, Raw: s.Raw}
 		for _, a := range s.Addresses {
 			g.Addresses = append(g.Addresses, a.String())
 		}

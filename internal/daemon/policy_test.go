@@ -104,6 +104,7 @@ func TestDigestIsOfWhatIsTheSameEverywhere(t *testing.T) {
 	for what, text := range map[string]string{
 		"interface of a node": strings.Replace(twoServices, "capacity = 100", "capacity = 100\ninterface = \"eth9\"", 1),
 		"standbys":            strings.Replace(twoServices, `standbys = ["db2"]`, `standbys = []`, 1),
+		"path":                twoServices + "\n[[service.check]]\nbfd = \"10.0.0.12\"\n",
 		"takeover":            strings.Replace(twoServices, `standbys = ["db2"]`, "standbys = [\"db2\"]\ntakeover = \"forbid\"", 1),
 	} {
 		if of("db2", text) != base {
