@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -155,7 +156,8 @@ func (d *Daemon) addPaths() {
 	d.watchPaths()
 	for i, err := range d.paths.do(add, d.paths.kernel.Add, d.paths.kernel.AddRules) {
 		key := add[i].String()
-		if err == nil {
+		// Whoever put it there, it leads where it should; with add in the line it may lead elsewhere.
+		if err == nil || errors.Is(err, route.ErrExists) && add[i].route.Mode != route.Add {
 			delete(d.paths.failed, key)
 			d.paths.held = append(d.paths.held, add[i])
 			continue

@@ -16,7 +16,8 @@
 //
 // Words mean what they mean to ip(8), and what it leaves open is as it does it: a route without a gateway has the scope
 // link, tos is hexadecimal, rtt without a unit is in the kernel's own one. To that come the words of keepalived that ip(8)
-// does not have: gw and or (old ones for via and a second next hop), add, append and prepend, no_track, inet and inet6.
+// does not have: gw and or (old ones for via and a second next hop), add, append, prepend and replace, no_track, inet and
+// inet6.
 //
 // # The kernel
 //
@@ -24,9 +25,10 @@
 // [Kernel.Leftovers] finds what an earlier run left. Adding what is there already is no error, and neither is deleting
 // what is not.
 //
-// A route is one by its destination, table, tos and metric, as the kernel sees it: adding replaces another one that is
-// the same by these, whoever put it there, like ip-route-replace. With append, prepend or add in the line nothing is
-// replaced.
+// A route is one by its destination, table, tos and metric, as the kernel sees it. Adding puts a route before another one
+// that is the same by these, which counts again when ours has gone: that of a subnet, say, or a default route by DHCP. With
+// IPv6 the kernel makes one route with several next hops of them: give ours a metric of its own. The words add, append and
+// replace in the line have it otherwise, as with ip-route(8).
 //
 // # Watching
 //

@@ -11,7 +11,7 @@ import (
 var (
 	// ErrNoDevice: no interface has the name that the line says.
 	ErrNoDevice = errors.New("no such interface")
-	// ErrExists: a route with add, append or prepend in its line is there already, and somebody else put it there.
+	// ErrExists: the route is there already, and somebody else put it there.
 	ErrExists = errors.New("there already, by somebody else")
 )
 

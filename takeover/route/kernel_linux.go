@@ -55,8 +55,8 @@ func Open(log *slog.Logger) (*Kernel, error) {
 // Close closes the socket. Routes and rules stay.
 func (k *Kernel) Close() error { return k.conn.Close() }
 
-// Add installs routes. One that is there already is replaced, unless its line says otherwise. The errors belong to the
-// routes one by one; nil means that all went well.
+// Add installs routes. One that is there already is no error if it carries our mark, or the protocol that its line names;
+// otherwise it is [ErrExists]. The errors belong to the routes one by one; nil means that all went well.
 //
 // Names of interfaces are resolved now: a route must be added again when its interface was made anew.
 func (k *Kernel) Add(routes []Route) []error {
@@ -107,14 +107,16 @@ func (r *Route) flags() netlink.HeaderFlags {
 		return netlink.Create | netlink.Excl
 	case Append:
 		return netlink.Create | netlink.Append
+	case Replace:
+		return netlink.Create | netlink.Replace
 	case Prepend:
-		return netlink.Create
 	}
-	return netlink.Create | netlink.Replace
+	return netlink.Create
 }
 
 // Delete removes routes: those that carry their protocol (see [Protocol]) and lead where the line says. One that is absent
-// is no error. What is there in its place, by another line that was added here, is left.
+// is no error. What is there in its place, by another line that was added here, is left: of lines that differ in metrics
+// alone, delete the old one before adding the new one.
 func (k *Kernel) Delete(routes []Route) []error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -297,13 +297,24 @@ func TestModesOfAddingAreHeeded(t *testing.T) {
 	if got := run(t, a, "ip", "route", "show", "to", "10.1.0.0/24"); got != "10.1.0.0/24 dev eth2 scope link \n" {
 		t.Errorf("after Delete: %s", got)
 	}
-	none(t, k.Add(routes(t, "10.1.0.0/24 dev eth1")))
+	// Somebody's route counts again when ours has gone.
+	ours := routes(t, "10.1.0.0/24 dev eth1")
+	none(t, k.Add(ours))
+	none(t, k.Add(ours))
+	if got := run(t, a, "ip", "route", "show", "to", "10.1.0.0/24"); got != "10.1.0.0/24 dev eth1 proto 112 scope link \n10.1.0.0/24 dev eth2 scope link \n" {
+		t.Errorf("after adding: %s", got)
+	}
+	none(t, k.Delete(ours))
+	if got := run(t, a, "ip", "route", "show", "to", "10.1.0.0/24"); got != "10.1.0.0/24 dev eth2 scope link \n" {
+		t.Errorf("after deleting: %s", got)
+	}
+	none(t, k.Add(routes(t, "replace 10.1.0.0/24 dev eth1")))
 	if got := run(t, a, "ip", "route", "show", "to", "10.1.0.0/24"); got != "10.1.0.0/24 dev eth1 proto 112 scope link \n" {
 		t.Errorf("after replacing: %s", got)
 	}
 	// A changed line, whichever way round.
-	none(t, k.Add(routes(t, "10.1.0.0/24 dev eth1 mtu 1400")))
-	none(t, k.Delete(routes(t, "10.1.0.0/24 dev eth1")))
+	none(t, k.Add(routes(t, "replace 10.1.0.0/24 dev eth1 mtu 1400")))
+	none(t, k.Delete(routes(t, "replace 10.1.0.0/24 dev eth1")))
 	if got := run(t, a, "ip", "route", "show", "to", "10.1.0.0/24"); !strings.Contains(got, "mtu 1400") {
 		t.Errorf("after a change: %q", got)
 	}

@@ -64,7 +64,8 @@ func TestRoutesAreReadAndWrittenCanonically(t *testing.T) {
 		"fd00::/8 encap ip6 dst fd01::1 tc 4 hoplimit 9 dev eth0":                           "fd00::/8 dev eth0 encap ip6 dst fd01::1 tc 0x04 hoplimit 9",
 		"fd00::/8 encap ila 2001:db8:0:1 dev eth0":                                          "fd00::/8 dev eth0 encap ila 2001:db8:0:1",
 		"append 10.0.0.0/8 via 10.0.0.1 no_track":                                           "",
-		"prepend throw 10.0.0.0/8 table 7":                                                  "",
+		"prepend throw 10.0.0.0/8 table 7":                                                  "throw 10.0.0.0/8 table 7",
+		"replace 10.0.0.0/8 via 10.0.0.1":                                                   "",
 		"10.0.0.0/8 nexthop via 10.0.0.1 weight 3 realms 7 nexthop dev eth1 onlink table 9": "10.0.0.0/8 table 9 nexthop via 10.0.0.1 weight 3 realms 7 nexthop dev eth1 onlink",
 		"10.0.0.0/8 dev eth0 onlink nexthop via 10.0.0.1 nexthop via 10.0.0.2 weight 1":     "10.0.0.0/8 nexthop via 10.0.0.1 dev eth0 onlink nexthop via 10.0.0.2 dev eth0 onlink",
 	} {

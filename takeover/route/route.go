@@ -86,18 +86,18 @@ type Route struct {
 	NoTrack bool // it may be deleted by others; only the caller cares for that
 }
 
-// Mode says what happens to routes of the same destination, table, tos and metric.
+// Mode says what happens to routes of the same destination, table, tos and metric that are there already.
 type Mode uint8
 
 // The modes of adding.
 const (
-	Replace Mode = iota // they are replaced
+	Prepend Mode = iota // the new one comes before them; of IPv6 it becomes one of several next hops
 	Add                 // they are an error
 	Append              // the new one comes behind them
-	Prepend             // the new one comes before them
+	Replace             // the first of them is lost, whoever put it there
 )
 
-var modeNames = [...]string{"", "add", "append", "prepend"}
+var modeNames = [...]string{"prepend", "add", "append", "replace"}
 
 // Hop is one of several next hops.
 type Hop struct {
@@ -171,7 +171,7 @@ func (r *Route) scope() uint8 {
 // String returns canonical text.
 func (r Route) String() string {
 	var l line
-	l.flag(modeNames[min(int(r.Mode), len(modeNames)-1)], r.Mode != Replace)
+	l.flag(modeNames[min(int(r.Mode), len(modeNames)-1)], r.Mode != Prepend)
 	l.flag(r.Type.String(), r.Type != Unicast && r.Type != 0)
 	if r.To.Bits() == 0 && !r.IPv6 {
 		l.word("default")

@@ -27,8 +27,8 @@ func (o Options) Parse(line string) (Route, error) {
 		case slices.Contains(typeNames[1:], w):
 			c.once("the type")
 			r.Type = Type(slices.Index(typeNames[:], w))
-		case slices.Contains(modeNames[1:], w):
-			c.once("add, append or prepend")
+		case slices.Contains(modeNames[:], w):
+			c.once("prepend, add, append or replace")
 			r.Mode = Mode(slices.Index(modeNames[:], w))
 		case kindOf(w) != 0:
 			c.metric(&r, kindOf(w))
@@ -82,7 +82,7 @@ func (c *cursor) destination(r *Route, w string) {
 	case c.err != nil:
 		return
 	case err != nil && !all && !strings.ContainsAny(w, ".:/"):
-		c.unknown("unknown word", w, slices.Concat(routeOptions(), typeNames[1:], kindNames[MTU:], modeNames[1:]))
+		c.unknown("unknown word", w, slices.Concat(routeOptions(), typeNames[1:], kindNames[MTU:], modeNames[:]))
 	case err != nil && !all:
 		c.failf("%w", err)
 	case c.seen["destination"]:
