@@ -20,8 +20,14 @@ func (d *Daemon) tellLinks(before map[string]takeover.LinkState) {
 	}
 }
 
-// cares reports whether a service, or a check of one, depends on an interface.
+// cares reports whether a service, an address or route of one, or a check of one, depends on an interface.
 func (d *Daemon) cares(name string) bool {
+	if slices.ContainsFunc(d.routers, func(r *router) bool {
+		return slices.ContainsFunc(r.lines, func(l line) bool { return l.device == name }) ||
+			slices.ContainsFunc(r.paths, func(p path) bool { return !p.loose() && slices.Contains(p.devices(), name) })
+	}) {
+		return true
+	}
 	return slices.ContainsFunc(d.cfg.Services, func(s conf.Service) bool {
 		return s.Interface == name || slices.ContainsFunc(d.watched[s.Name], func(c conf.HealthCheck) bool { return c.Kind == conf.CheckInterface && c.Target == name })
 	})

@@ -37,8 +37,8 @@ func (d *Daemon) readStatic(cfg *conf.Config) {
 	d.static.paths = pathsOf(cfg.StaticRoutes, cfg.StaticRules, "")
 }
 
-// wantedStatic are the static addresses that can be there now. The kernel takes no IPv6 address that works on an interface
-// that is down.
+// wantedStatic are the static addresses that are there or can be there now: the kernel takes no IPv6 address that works on an
+// interface that is down.
 func (d *Daemon) wantedStatic() []takeover.Address {
 	if d.still {
 		return nil
@@ -47,7 +47,8 @@ func (d *Daemon) wantedStatic() []takeover.Address {
 	for _, s := range d.static.addresses {
 		link := d.links[s.Device]
 		a := takeover.Address{Prefix: s.Prefix, Link: link.Index}
-		if link.Index == 0 || s.Prefix.Addr().Is6() && !link.Up || d.static.gone[a] {
+		_, here := d.static.held[a]
+		if link.Index == 0 || !here && s.Prefix.Addr().Is6() && !link.Up || d.static.gone[a] {
 			continue
 		}
 		d.kernel.Dress(map[takeover.Address]takeover.Attributes{a: s.Attributes})

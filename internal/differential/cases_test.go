@@ -11,5 +11,5 @@ import (
 func cases(t *testing.T) []Case {
 	t.Helper()
 	// The long ones first, so that they end with the rest.
-	return slices.Concat(generatedCases(t), sampleCases(t), pairCases(), trackerCases(), bfdCases(), effectCases())
+	return slices.Concat(generatedCases(t), sampleCases(t), pairCases(), trackerCases(), bfdCases(), effectCases(), routeCases())
 }
