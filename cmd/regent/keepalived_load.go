@@ -61,7 +61,8 @@ func readKeepalivedWith(path string, o keepalived.Options, drop func(*keepalived
 	}
 	c, problems := keepalived.Parse(path, o)
 	problems = append(problems, drop(c)...)
-	to := convert.Options{InterfaceOf: interfaceOf}
+	to := convert.Options{InterfaceOf: interfaceOf, Rule: checkRule,
+		Route: func(line string) error { return checkRoute(line, "") }}
 	if _, err := user.Lookup(defaultScriptUser); err == nil {
 		to.ScriptUser = defaultScriptUser
 	}

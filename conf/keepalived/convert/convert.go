@@ -19,6 +19,10 @@ type Options struct {
 	// daemon's own user does.
 	ScriptUser string
 
+	// Route and Rule judge lines in iproute2's words, routes without an interface of their own; nil: all are good. Bad ones
+	// are left out, as keepalived does with names that the machine does not have and with what its kernel refuses.
+	Route, Rule func(line string) error
+
 	// InterfaceOf names the interface that has an address, for a unicast instance that has only a source; empty if none
 	// has. Nil: such an instance is an error.
 	InterfaceOf func(netip.Addr) string

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/regent-ha/regent/conf"
 	"github.com/regent-ha/regent/conf/keepalived"
 )
 
@@ -93,6 +94,22 @@ func ruleLines(list []keepalived.Rule) []element {
 		out = append(out, element{ruleLine(r), r.At})
 	}
 	return unlike(out)
+}
+
+// good leaves out what the judge refuses.
+func (v *converter) good(list []element, judge func(string) error) []element {
+	if judge == nil {
+		return list
+	}
+	var out []element
+	for _, e := range list {
+		if err := judge(e.text); err != nil {
+			v.tell(e.at, keepalived.Mistake, conf.Warning, "%q is left out: %v", e.text, err)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // unlike leaves out what is the same as an earlier one.

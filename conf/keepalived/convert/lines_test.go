@@ -3,6 +3,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -72,4 +73,24 @@ func TestLinesSayWhatTheyWereWrittenFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A line that this machine cannot do is left out and told, like a name of a table that it does not have.
+func TestLinesThatTheMachineCannotDoAreLeftOut(t *testing.T) {
+	t.Parallel()
+	const config = "static_routes {\n 10.1.0.0/16 via 10.0.0.9 dev eth0 table nosuch\n 10.2.0.0/16 via 10.0.0.9 dev eth0\n}\nstatic_rules {\n from 10.0.0.9 table nosuch priority 9\n}\n"
+	judge := func(line string) error {
+		if strings.Contains(line, "nosuch") {
+			return errors.New("no such table")
+		}
+		return nil
+	}
+	c, _, _ := text(config)
+	got, problems := Convert(c, Options{Route: judge, Rule: judge})
+	if s := string(got.TOML); strings.Contains(s, "nosuch") || !strings.Contains(s, "10.2.0.0/16") {
+		t.Errorf("converted:\n%s", s)
+	}
+	if len(problems) != 2 || problems[0].Line != 2 || problems[1].Line != 6 || problems.Err() != nil || !strings.Contains(problems[0].Text, "is left out: no such table") {
+		t.Errorf("told: %v", problems)
+	}
 }

@@ -68,8 +68,8 @@ func (v *converter) holdings(i *keepalived.Instance) {
 		v.set(i.Addresses[0].At, "link_local", "none")
 	}
 	v.list("excluded_addresses", v.addressLines(i.Excluded, i))
-	v.list("routes", routeLines(i.Routes))
-	v.list("rules", ruleLines(i.Rules))
+	v.list("routes", v.good(routeLines(i.Routes), v.Route))
+	v.list("rules", v.good(ruleLines(i.Rules), v.Rule))
 }
 
 func linkLocal(a keepalived.Address) bool { return a.Prefix.Addr().IsLinkLocalUnicast() }

@@ -42,8 +42,8 @@ func (v *converter) top() {
 		list []element
 	}{
 		{"static_addresses", unlike(v.addressLines(v.cfg.StaticAddresses, nil))},
-		{"static_routes", routeLines(v.cfg.StaticRoutes)},
-		{"static_rules", ruleLines(v.cfg.StaticRules)},
+		{"static_routes", v.good(routeLines(v.cfg.StaticRoutes), v.Route)},
+		{"static_rules", v.good(ruleLines(v.cfg.StaticRules), v.Rule)},
 	} {
 		if len(l.list) > 0 {
 			some()
