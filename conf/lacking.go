@@ -18,7 +18,6 @@ func (r *serviceResolver) lacking() {
 	raw, out := r.raw, &r.out
 	lacking(r.scope, "vmac", raw.VMAC.given, out.VMAC)
 	lacking(r.scope, "accept", raw.Accept.given, !out.Accept)
-	lacking(r.scope, "hmac", raw.HMAC.given, true)
 	lacking(r.scope, "excluded_addresses", raw.Excluded.given, len(raw.Excluded.V) > 0)
 	lacking(r.scope, "routes", raw.Routes.given, len(raw.Routes.V) > 0)
 	lacking(r.scope, "rules", raw.Rules.given, len(raw.Rules.V) > 0)

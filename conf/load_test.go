@@ -212,14 +212,13 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 	text := func(line, key string) string {
 		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
 	}
-	all := []string{"vmac", "accept", "hmac", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
+	all := []string{"vmac", "accept", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
 		"static_addresses", "static_routes", "static_rules"}
 	for name, c := range map[string]struct{ text, want string }{
 		"vmac":              {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
 		"vmac, not asked":   {text("", "vmac = false"), ""},
 		"accept":            {text("", "accept = false"), "accept: this version"},
 		"accept, not asked": {text("", "accept = true"), ""},
-		"hmac":              {text("", "[service.hmac]\nactive_key = 1\n[[service.hmac.key]]\nid = 1\nkey_file = \"orders.key\""), "hmac: this version"},
 		"excluded":          {text("", "excluded_addresses = [\"10.0.1.1/24\"]"), "excluded_addresses: this version"},
 		"routes":            {text("", "routes = [\"default via 10.0.0.9\"]"), "routes: this version"},
 		"rules":             {text("", "rules = [\"from all\"]"), "rules: this version"},

@@ -23,7 +23,7 @@ func (m *machine) verify(now Time, wall time.Time, advert, trailer []byte, p *Pa
 	if why != DiscardNone || trailer == nil {
 		return why
 	}
-	return m.fresh(now, p.Source, binary.BigEndian.Uint64(trailer[4:]))
+	return m.fresh(now, p.Source, binary.BigEndian.Uint64(trailer[4:]), Sequence(wall))
 }
 
 // judge judges a trailer by itself, in the order of what is cheap.
@@ -62,9 +62,9 @@ func (h *HMAC) Verify(p *Packet, advert, trailer []byte, wall time.Time) Discard
 	return newSeal(h).judge(wall, window, advert, trailer, p)
 }
 
-// fresh notes a sequence number, which has to be above the last one of its source (RFC 1982). Unicast peers have a place each; by
+// fresh notes a sequence number, which has to be above the last one of its source (RFC 1982), or our clock was set back. Unicast peers have a place each; by
 // multicast the source that was heard least recently makes room.
-func (m *machine) fresh(now Time, src netip.Addr, sequence uint64) Discard {
+func (m *machine) fresh(now Time, src netip.Addr, sequence, clock uint64) Discard {
 	s := m.seal
 	peer, oldest := len(m.cfg.Peers) == 0, -1
 	for _, a := range m.cfg.Peers {
@@ -76,7 +76,7 @@ func (m *machine) fresh(now Time, src netip.Addr, sequence uint64) Discard {
 	for i := range s.seen {
 		place := &s.seen[i]
 		if place.src == src {
-			if int64(sequence-place.sequence) <= 0 {
+			if int64(sequence-place.sequence) <= 0 && !m.setBack(place.sequence, clock) {
 				return DiscardReplay
 			}
 			place.sequence, place.used = sequence, now
@@ -96,4 +96,10 @@ func (m *machine) fresh(now Time, src netip.Addr, sequence uint64) Discard {
 		s.seen[oldest] = seen{src, sequence, now}
 	}
 	return DiscardNone
+}
+
+// setBack reports whether our clock was set back, so far that the last number of a source would be stale now: senders on this clock
+// start again then ([seal.next]), and to refuse them until the clock is where it was would make two nodes Active.
+func (m *machine) setBack(last, clock uint64) bool {
+	return !m.seal.cfg.Monotonic && int64(last-clock) > int64(distance(m.window()))
 }

@@ -83,9 +83,8 @@ func Keywords() []Keyword {
 var (
 	later = []string{
 		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix",
-		"auth_hmac",
 	}
-	laterBlocks = []string{"auth_hmac"}
+	laterBlocks = []string{}
 )
 
 // action is what the parser does for a keyword.

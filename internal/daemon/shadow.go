@@ -72,6 +72,7 @@ func Shadow(ctx context.Context, o ShadowOptions) ([]shadow.Line, error) {
 				return c.Lines(transport.Now()), errors.New("the packet socket was closed")
 			}
 			now := transport.Now()
+			c.SetWall(now, time.Now())
 			if p.outgoing {
 				found = c.Said(now, p.Packet, found[:0])
 			} else {

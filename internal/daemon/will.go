@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"bytes"
+
 	"github.com/regent-ha/regent/internal/supervisor"
 	"github.com/regent-ha/regent/vrrp"
 )
@@ -46,13 +48,18 @@ func will(v *vrrp.Router, r *router) *supervisor.Entry {
 	w := &supervisor.Entry{
 		Name: r.service.Name, Interface: r.service.Interface, Index: r.link, Family: r.vrrp.Family, VRID: r.vrrp.VRID,
 		Source: r.source, Down: st.Patience, Hops: supervisor.Hops{Sent: r.ttl, Least: r.vrrp.MinTTL, Most: r.vrrp.MaxTTL},
+		HMAC: r.vrrp.HMAC,
 	}
 	destinations := r.vrrp.Peers
 	if len(destinations) == 0 {
 		destinations = append(destinations, r.vrrp.Multicast())
 	}
 	for _, dst := range destinations {
-		w.Adverts = append(w.Adverts, supervisor.Advert{Destination: dst, Message: append([]byte(nil), v.Message(r.id, vrrp.Release, dst)...)})
+		message := v.Message(r.id, vrrp.Release, dst)
+		if w.HMAC != nil { // it gets its trailer when it is sent: one of now would be stale then
+			message, _ = vrrp.SplitTrailer(r.vrrp.Family, message)
+		}
+		w.Adverts = append(w.Adverts, supervisor.Advert{Destination: dst, Message: bytes.Clone(message)})
 	}
 	for _, p := range r.paths {
 		if p.rule != nil {

@@ -3,6 +3,7 @@
 package shadow
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -54,6 +55,7 @@ type Comparison struct {
 	router  *vrrp.Router
 	all     []*one
 	actions []vrrp.Action
+	wall    time.Time
 }
 
 // one is a virtual router with what is known of the other daemon's.
@@ -107,6 +109,12 @@ func (c *Comparison) SetPart(now vrrp.Time, name string, takes bool) {
 	}
 }
 
+// SetWall tells what the wall clock shows at an instant: trailers of adverts are judged by it.
+func (c *Comparison) SetWall(now vrrp.Time, wall time.Time) {
+	c.wall = wall
+	c.router.SetWall(now, wall)
+}
+
 // Heard takes in what somebody else said.
 func (c *Comparison) Heard(now vrrp.Time, p vrrp.Packet, out []Finding) []Finding {
 	c.actions = c.router.Receive(now, p, c.actions[:0])
@@ -116,7 +124,8 @@ func (c *Comparison) Heard(now vrrp.Time, p vrrp.Packet, out []Finding) []Findin
 // Said takes in what the daemon of this host said.
 func (c *Comparison) Said(now vrrp.Time, p vrrp.Packet, out []Finding) []Finding {
 	var a vrrp.Advert
-	if why := a.Parse(p.Family, p.Message); why != vrrp.DiscardNone {
+	advert, trailer := vrrp.SplitTrailer(p.Family, p.Message)
+	if why := a.Parse(p.Family, advert); why != vrrp.DiscardNone {
 		return c.compare(now, out)
 	}
 	for _, o := range c.all {
@@ -129,7 +138,7 @@ func (c *Comparison) Said(now vrrp.Time, p vrrp.Packet, out []Finding) []Finding
 		}
 		o.said, o.every = now, max(a.Interval, o.Config.Interval)
 		o.adverts++
-		for _, text := range o.inspect(&a, p) {
+		for _, text := range o.inspect(&a, p, advert, trailer, c.wall) {
 			if !o.texts[text] {
 				o.texts[text] = true
 				out = o.find(Advert, text, out)
@@ -140,7 +149,7 @@ func (c *Comparison) Said(now vrrp.Time, p vrrp.Packet, out []Finding) []Finding
 }
 
 // inspect says in what an advert differs from Regent's.
-func (o *one) inspect(a *vrrp.Advert, p vrrp.Packet) (texts []string) {
+func (o *one) inspect(a *vrrp.Advert, p vrrp.Packet, advert, trailer []byte, wall time.Time) (texts []string) {
 	ours := &o.Config
 	differ := func(what string, theirs, ours any) {
 		texts = append(texts, fmt.Sprintf("its adverts have %s %v, Regent's %v", what, theirs, ours))
@@ -160,14 +169,33 @@ func (o *one) inspect(a *vrrp.Advert, p vrrp.Packet) (texts []string) {
 	if a.Version == 2 && a.Auth != ours.Auth { // its data is a secret
 		texts = append(texts, "its adverts have another authentication than Regent's")
 	}
+	sends := ours.HMAC != nil && ours.HMAC.Mode != vrrp.HMACReceiveOnly
+	switch {
+	case trailer != nil && ours.HMAC == nil:
+		texts = append(texts, "its adverts have an authentication trailer, Regent's have none, and it would discard them")
+	case trailer != nil && !sends:
+		texts = append(texts, "its adverts have an authentication trailer, Regent's have none")
+	case trailer == nil && sends:
+		texts = append(texts, "its adverts have no authentication trailer, Regent's have one")
+	case trailer != nil:
+		if why := ours.HMAC.Verify(&p, advert, trailer, wall); why != vrrp.DiscardNone {
+			texts = append(texts, "Regent would discard its adverts: "+why.String())
+		}
+	}
 	if p.Source != o.Link.Source {
 		differ("source", p.Source, o.Link.Source)
 	}
 	if len(texts) > 0 {
 		return texts
 	}
-	if o.message = vrrp.AppendMessage(o.message[:0], ours, a.Priority, p.Source, p.Destination); !slices.Equal(o.message, p.Message) {
-		texts = append(texts, "its adverts have another checksum, or more bytes, than Regent's")
+	o.message = vrrp.AppendMessage(o.message[:0], ours, a.Priority, p.Source, p.Destination)
+	what := "checksum"
+	if trailer != nil {
+		what = "checksum or key"
+		o.message = vrrp.AppendTrailer(o.message, ours.HMAC, p.Family, p.Source, p.Destination, binary.BigEndian.Uint64(trailer[4:]))
+	}
+	if !slices.Equal(o.message, p.Message) {
+		texts = append(texts, "its adverts have another "+what+", or more bytes, than Regent's")
 	}
 	return texts
 }

@@ -13,10 +13,12 @@ import (
 // Sizes of what is kept of a datagram: the longest that can be valid and one octet, so that a longer one is still seen
 // to be too long and counted as such.
 const (
-	// keep4 holds an IPv4 header with options and a version 2 message with 255 addresses and authentication data.
-	keep4 = 60 + 8 + 255*4 + 8 + 1
-	// keep6 holds a version 3 message with 255 IPv6 addresses; the IPv6 header is not delivered.
-	keep6 = 8 + 255*16 + 1
+	// keep4 holds an IPv4 header with options and a version 2 message with 255 addresses, authentication data and a trailer.
+	keep4 = 60 + 8 + 255*4 + 8 + trailer + 1
+	// keep6 holds a version 3 message with 255 IPv6 addresses and a trailer; the IPv6 header is not delivered.
+	keep6 = 8 + 255*16 + trailer + 1
+
+	trailer = 28 // of keepalived's HMAC
 )
 
 // Destinations, as the filter compares them.

@@ -100,8 +100,8 @@ func TestFilterKeepsTheLongestAdvertWholeAndShowsThatOneIsTooLong(t *testing.T) 
 		name            string
 		keep, header, n int
 	}{
-		{"IPv4 version 2 with options", keep4, 60, 16 + 255*4},
-		{"IPv6", keep6, 0, 8 + 255*16},
+		{"IPv4 version 2 with options", keep4, 60, 16 + 255*4 + 28},
+		{"IPv6", keep6, 0, 8 + 255*16 + 28},
 	} {
 		if want := test.header + test.n + 1; test.keep != want {
 			t.Errorf("%s: %d octets are kept, want %d", test.name, test.keep, want)

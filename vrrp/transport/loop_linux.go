@@ -199,6 +199,7 @@ func (l *Loop) round() error {
 	}
 	now := Now()
 	l.woke = now
+	l.router.SetWall(now, time.Now())
 	l.beat(now)
 	now, _ = l.receiveReady(now)
 	if l.router.Deadline() <= now {

@@ -27,7 +27,7 @@ const batch = 64
 
 // Strides of the buffers. They are not powers of two, so that the buffers' first lines do not compete for the same cache set.
 const (
-	receiveStride = keep6 + 71 // 4,160
+	receiveStride = keep6 + 43 // 4,160
 	controlStride = 128
 	arenaSize     = 32 << 10 // octets of one sending batch
 )
