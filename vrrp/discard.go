@@ -12,6 +12,7 @@ const (
 	DiscardNone          Discard = iota
 	DiscardTTL                   // TTL or hop limit is not 255, nor what unicast adverts may have
 	DiscardLength                // too short, or not as long as the address count says
+	DiscardTrailer               // too long by an authentication trailer, which is not configured
 	DiscardVersion               // neither 2 nor 3, or not what the virtual router speaks
 	DiscardType                  // not an advertisement
 	DiscardCount                 // no address (erratum 8299)
@@ -50,6 +51,8 @@ func (d Discard) String() string {
 		return "TTL is not 255: it did not come from this link"
 	case DiscardLength:
 		return "its length does not fit its address count"
+	case DiscardTrailer:
+		return "it has an authentication trailer, and no key is configured here"
 	case DiscardVersion:
 		return "its version is not the configured one"
 	case DiscardType:
@@ -155,7 +158,7 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		g.VRIDErrors++
 	case DiscardOwn:
 		g.OwnPackets++
-	case DiscardLength, DiscardCount:
+	case DiscardLength, DiscardTrailer, DiscardCount:
 		c.PacketLengthErrors++
 		if c == &none {
 			g.PacketLengthErrors++

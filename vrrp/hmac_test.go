@@ -91,7 +91,7 @@ func trailerInputs() []input {
 		{name: "no trailer", config: c, want: DiscardHMACMissing, count: countAuth},
 		{name: "no trailer, permissive", config: permissive, accept: true},
 		{name: "no trailer, receive-only", config: sealed(trailerMode(HMACReceiveOnly)), accept: true},
-		{name: "a trailer where there is none", edit: trail(7, shortKey, 0), want: DiscardLength, count: countLength},
+		{name: "a trailer where there is none", edit: trail(7, shortKey, 0), want: DiscardTrailer, count: countLength},
 		{name: "another type, and stale", config: c, edit: trail(7, shortKey, time.Hour, octet(0, 2)), want: DiscardHMACMalformed, count: countAuth},
 		{name: "reserved octets, permissive", config: permissive, edit: trail(7, shortKey, 0, octet(3, 1)), want: DiscardHMACMalformed, count: countAuth},
 		{name: "stale, of an unknown key", config: c, edit: trail(8, shortKey, -5*time.Second-time.Millisecond), want: DiscardHMACStale, count: countAuth},

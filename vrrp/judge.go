@@ -23,6 +23,11 @@ func (r *Router) Receive(now Time, p Packet, out []Action) []Action {
 	if m == nil && p.TTL == 255 || m != nil && m.cfg.goodTTL(p.TTL) {
 		why = a.Parse(p.Family, advert)
 	}
+	if why == DiscardLength && m != nil && m.seal == nil {
+		if _, trailer := SplitTrailer(p.Family, p.Message); trailer != nil {
+			why = DiscardTrailer
+		}
+	}
 	if m != nil && m.state == Initialize && !m.releasing {
 		return out // RFC 9568 §6.4.1: it listens to nothing
 	}

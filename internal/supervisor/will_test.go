@@ -50,6 +50,14 @@ func drawEntry() *rapid.Generator[*Entry] {
 				return Address{netip.PrefixFrom(a, rapid.IntRange(0, a.BitLen()).Draw(t, "bits")), rapid.IntRange(0, 1<<31-1).Draw(t, "link")}
 			}), 0, 4).Draw(t, "addresses"),
 			Down: time.Duration(rapid.Int64().Draw(t, "down")),
+			Hops: Hops{rapid.Byte().Draw(t, "hops"), rapid.Byte().Draw(t, "least"), rapid.Byte().Draw(t, "most")},
+			HMAC: rapid.Ptr(rapid.Custom(func(t *rapid.T) vrrp.HMAC {
+				return vrrp.HMAC{
+					Keys:   rapid.MapOfN(rapid.Uint8Min(1), rapid.SliceOfN(rapid.Byte(), 32, 64), 1, 3).Draw(t, "keys"),
+					Active: rapid.Byte().Draw(t, "active"), Window: time.Duration(rapid.Int64().Draw(t, "window")),
+					Monotonic: rapid.Bool().Draw(t, "monotonic"), Mode: vrrp.HMACMode(rapid.Byte().Draw(t, "mode")),
+				}
+			}), true).Draw(t, "hmac"),
 		}
 	})
 }

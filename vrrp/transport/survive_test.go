@@ -433,13 +433,14 @@ func TestLongestAdvertsAreCarried(t *testing.T) {
 			for len(c.Addresses) < 255 {
 				c.Addresses = append(c.Addresses, c.Addresses[len(c.Addresses)-1].Next())
 			}
+			c = signs(c, 1, firstKey)
 			b.add(1, c)
 			b.attach(b.bind(1, sources[1]))
 			c.Priority = vrrp.Owner
 			a.add(1, c)
 			a.attach(a.bind(1, sources[0]))
 			eventually(t, "b hears a", func() bool { return b.status(1).Counters.AdvertisementRcvd > 0 })
-			if s := b.status(1).Counters; s.AddressListErrors+s.PacketLengthErrors > 0 {
+			if s := b.status(1).Counters; s.AddressListErrors+s.PacketLengthErrors+s.AuthErrors > 0 {
 				t.Errorf("%+v: want no errors", s)
 			}
 		})
