@@ -86,7 +86,9 @@ func kernelState(text string) (Observation, []netip.Prefix, error) {
 	o := Observation{}
 	var held []netip.Prefix
 	for _, dev := range devices {
-		o.add(Route, "subnets", dev.alone()...)
+		if alone := dev.alone(); len(alone) > 0 {
+			o.add(Route, "subnets", alone...)
+		}
 		lines, prefixes := dev.lines()
 		o.add(Address, dev.Name, lines...)
 		held = append(held, prefixes...)

@@ -57,12 +57,15 @@ func (s *site) must(err error) {
 	}
 }
 
-// until polls until a host says that it is in a state and its kernel agrees.
+// until polls until a host says that it is in a state, its kernel agrees and its notify program was told: keepalived runs those
+// side by side, so that one of the next state may be first.
 func (s *site) until(name, state string) {
 	s.t.Helper()
 	h := s.hosts[name]
 	err := poll(s.ctx, 15*time.Second, func() bool {
-		return states(h.current())["VI_1"] == state && h.Holds(netip.MustParseAddr(pairAddress)) == (state == "MASTER")
+		told := s.told(name)
+		return states(h.current())["VI_1"] == state && h.Holds(netip.MustParseAddr(pairAddress)) == (state == "MASTER") &&
+			len(told) > 0 && told[len(told)-1] == state
 	})
 	if err != nil {
 		s.t.Fatalf("%s (%s) is not %s: %v\n%s", name, h.program.Name, state, err, strings.Join(h.current(), ""))
