@@ -71,10 +71,8 @@ type Log struct {
 
 // Notify says how programs are told of changes of state.
 type Notify struct {
-	FIFO       string   // "": none
-	FIFOUser   string   // USER or USER:GROUP that owns the FIFO; "": User
-	FIFOScript []string // is run all the time, with the FIFO's path as further argument; nil: none
-	User       string   // who runs the programs of services that name nobody; "": the daemon's own user
+	FIFOs []FIFO // each gets every line
+	User  string // who runs the programs of services that name nobody; "": the daemon's own user
 
 	Insecure        bool // programs are run although others could change them
 	PriorityChanges bool // the FIFO tells of changes of priority, too
@@ -83,6 +81,13 @@ type Notify struct {
 	Start, Stop  []string // run before everything and after everything; nil: none
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
+}
+
+// FIFO is a named pipe that gets a line for each change of state.
+type FIFO struct {
+	Path   string
+	User   string   // USER or USER:GROUP that owns it; "": [Notify.User]
+	Script []string // is run all the time, with the path as further argument; nil: none
 }
 
 // Mail is how changes of state are told by mail, in keepalived's words.

@@ -21,19 +21,4 @@ func (r *serviceResolver) lacking() {
 	lacking(r.scope, "excluded_addresses", raw.Excluded.given, len(raw.Excluded.V) > 0)
 	lacking(r.scope, "routes", raw.Routes.given, len(raw.Routes.V) > 0)
 	lacking(r.scope, "rules", raw.Rules.given, len(raw.Rules.V) > 0)
-	g := &raw.GARP.V
-	for _, k := range []struct {
-		name string
-		given
-		asks bool
-	}{
-		{"refresh_repeat", g.RefreshRepeat.given, out.GARP.RefreshRepeat != 1 && out.GARP.Refresh > 0}, {"extra", g.Extra.given, out.GARP.Extra > 0},
-		{"lower_prio_delay", g.LowerPrioDelay.given, out.GARP.LowerPrioDelay != out.GARP.Delay},
-		{"lower_prio_repeat", g.LowerPrioRepeat.given, out.GARP.LowerPrioRepeat != out.GARP.Repeat},
-		{"na_interval", g.NAInterval.given, out.GARP.NAInterval != out.GARP.Interval},
-	} { // these change how often neighbours are told, and no more
-		if k.Set && k.asks && slices.Contains(r.d.options.Lacking, "garp") {
-			raw.GARP.scope.warnf(k.off, "%s has no effect yet", k.name)
-		}
-	}
 }

@@ -212,7 +212,7 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 	text := func(line, key string) string {
 		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
 	}
-	all := []string{"vmac", "accept", "excluded_addresses", "routes", "rules", "garp", "use_vmac",
+	all := []string{"vmac", "accept", "excluded_addresses", "routes", "rules", "use_vmac",
 		"static_addresses", "static_routes", "static_rules"}
 	for name, c := range map[string]struct{ text, want string }{
 		"vmac":              {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
@@ -224,7 +224,6 @@ func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
 		"rules":             {text("", "rules = [\"from all\"]"), "rules: this version"},
 		"options":           {text(" use_vmac", ""), "use_vmac: this version"},
 		"a device":          {text(" dev eth1 label eth1:1", ""), ""},
-		"announcements":     {text("", "garp = { extra = \"60s\" }"), "warning: service \"a\": garp: extra has no effect yet"},
 		"static":            {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,18 +33,28 @@ type rawConfig struct {
 }
 
 type rawNotify struct {
-	FIFO            scalar[string] `toml:"fifo" eg:"\"/run/regent/notify\""`
-	FIFOUser        scalar[string] `toml:"fifo_user" eg:"\"nobody\""`
-	FIFOScript      list           `toml:"fifo_script" eg:"[\"/usr/local/bin/read-states\"]"`
-	User            scalar[string] `toml:"user" eg:"\"nobody\""`
-	ScriptSecurity  scalar[bool]   `toml:"script_security" eg:"true"`
-	PriorityChanges scalar[bool]   `toml:"priority_changes" eg:"true"`
-	StatesOnReload  scalar[bool]   `toml:"states_on_reload" eg:"true"`
-	Start           list           `toml:"start" eg:"[\"/usr/local/bin/before\"]"`
-	StartTimeout    duration       `toml:"start_timeout" eg:"\"10s\""`
-	Stop            list           `toml:"stop" eg:"[\"/usr/local/bin/after\"]"`
-	StopTimeout     duration       `toml:"stop_timeout" eg:"\"10s\""`
+	FIFO            scalar[string]  `toml:"fifo" eg:"\"/run/regent/notify\""`
+	FIFOUser        scalar[string]  `toml:"fifo_user" eg:"\"nobody\""`
+	FIFOScript      list            `toml:"fifo_script" eg:"[\"/usr/local/bin/read-states\"]"`
+	More            tables[rawFIFO] `toml:"more" eg:"[[notify.more]]"`
+	User            scalar[string]  `toml:"user" eg:"\"nobody\""`
+	ScriptSecurity  scalar[bool]    `toml:"script_security" eg:"true"`
+	PriorityChanges scalar[bool]    `toml:"priority_changes" eg:"true"`
+	StatesOnReload  scalar[bool]    `toml:"states_on_reload" eg:"true"`
+	Start           list            `toml:"start" eg:"[\"/usr/local/bin/before\"]"`
+	StartTimeout    duration        `toml:"start_timeout" eg:"\"10s\""`
+	Stop            list            `toml:"stop" eg:"[\"/usr/local/bin/after\"]"`
+	StopTimeout     duration        `toml:"stop_timeout" eg:"\"10s\""`
 }
+
+// rawFIFO is a further pipe.
+type rawFIFO struct {
+	FIFO   scalar[string] `toml:"fifo" eg:"\"/run/regent/notify-too\""`
+	User   scalar[string] `toml:"fifo_user" eg:"\"nobody\""`
+	Script list           `toml:"fifo_script" eg:"[\"/usr/local/bin/read-states\"]"`
+}
+
+func (rawFIFO) label(_ map[string]any, i int) string { return fmt.Sprintf("more %d", i+1) }
 
 type rawMail struct {
 	Server   scalar[string] `toml:"server" eg:"\"127.0.0.1:25\""`
@@ -198,6 +208,7 @@ type rawService struct {
 	Respond        rawRespond         `toml:"respond" eg:"[service.respond]"`
 	Notify         table[rawPrograms] `toml:"notify" eg:"[service.notify]"`
 
+	Advertised         list           `toml:"advertised_addresses" eg:"[\"10.0.0.101\"]"`
 	Excluded           list           `toml:"excluded_addresses" eg:"[\"10.0.1.101/24 dev eth1\"]"`
 	Routes             list           `toml:"routes" eg:"[\"default via 10.0.0.1 dev eth0\"]"`
 	Rules              list           `toml:"rules" eg:"[\"from 10.0.0.101 table 100\"]"`

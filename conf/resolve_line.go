@@ -72,8 +72,29 @@ func (r *serviceResolver) alongside() {
 			r.out.Excluded = append(r.out.Excluded, AddressLine{p, options})
 		}
 	}
+	r.out.Advertised = r.advertised()
 	r.out.Routes = routing(r.scope, "route", r.raw.Routes, r.d.options.route(r.out.Interface))
 	r.out.Rules = routing(r.scope, "rule", r.raw.Rules, r.d.options.Rule)
+}
+
+// advertised resolves the list of adverts. An address may be there twice, as with keepalived.
+func (r *serviceResolver) advertised() (out []netip.Addr) {
+	for _, e := range r.raw.Advertised.V {
+		if !e.Set {
+			continue
+		}
+		if a := hostAddress(r.scope, "advertised_addresses", e); a.IsValid() {
+			out = append(out, a)
+		}
+	}
+	for _, p := range r.out.Addresses {
+		same := func(a netip.Addr) bool { return a.Is6() == p.Addr().Is6() }
+		if len(out) > 0 && !slices.ContainsFunc(out, same) {
+			r.errorf(r.raw.Advertised.off, "advertised_addresses has none of the family of %s: list what adverts of that family say", p.Addr())
+			break
+		}
+	}
+	return out
 }
 
 // resolveStatic resolves what is there as long as the daemon runs.

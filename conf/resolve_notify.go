@@ -4,6 +4,7 @@ package conf
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,9 +13,6 @@ import (
 func resolveNotify(t table[rawNotify]) Notify {
 	s, raw := t.scope, &t.V
 	n := Notify{
-		FIFO:            absolute(s, "fifo", raw.FIFO, ""),
-		FIFOUser:        filled(s, "fifo_user", raw.FIFOUser),
-		FIFOScript:      program(s, "fifo_script", raw.FIFOScript),
 		User:            filled(s, "user", raw.User),
 		Insecure:        !boolean(raw.ScriptSecurity, true),
 		PriorityChanges: boolean(raw.PriorityChanges, false),
@@ -24,10 +22,31 @@ func resolveNotify(t table[rawNotify]) Notify {
 		Stop:            program(s, "stop", raw.Stop),
 		StopTimeout:     span(s, "stop_timeout", raw.StopTimeout, 10*time.Second, time.Second, 1000*time.Second),
 	}
-	if raw.FIFO.absent() && !(raw.FIFOScript.absent() && raw.FIFOUser.absent()) {
-		s.errorf(s.off, "fifo is missing: fifo_script and fifo_user are about it")
+	n.addFIFO(s, &rawFIFO{raw.FIFO, raw.FIFOUser, raw.FIFOScript})
+	for i := range raw.More.V {
+		if t := &raw.More.V[i]; t.Set {
+			if t.V.FIFO.absent() {
+				t.scope.errorf(t.scope.off, "fifo is missing: write the path of the pipe")
+			}
+			n.addFIFO(t.scope, &t.V)
+		}
 	}
 	return n
+}
+
+// addFIFO resolves a pipe, if there is one.
+func (n *Notify) addFIFO(s scope, raw *rawFIFO) {
+	f := FIFO{absolute(s, "fifo", raw.FIFO, ""), filled(s, "fifo_user", raw.User), program(s, "fifo_script", raw.Script)}
+	switch {
+	case raw.FIFO.absent():
+		if !(raw.Script.absent() && raw.User.absent()) {
+			s.errorf(s.off, "fifo is missing: fifo_script and fifo_user are about it")
+		}
+		return
+	case slices.ContainsFunc(n.FIFOs, func(o FIFO) bool { return o.Path == f.Path }):
+		s.errorf(raw.FIFO.off, "fifo %s is there already: remove one", f.Path)
+	}
+	n.FIFOs = append(n.FIFOs, f)
 }
 
 // program resolves a command that is started by itself: by its whole path, or by a name that is looked for in PATH.

@@ -37,6 +37,7 @@ type Service struct {
 	GARP           GARP
 
 	AddressOptions map[netip.Addr]string // iproute2's words after an address of the list; nil: none
+	Advertised     []netip.Addr          // what adverts list; nil: Addresses
 	Excluded       []AddressLine         // addresses that move with the others and are not advertised
 	Routes         []string              // likewise, in iproute2's words
 	Rules          []string

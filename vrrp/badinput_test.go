@@ -216,6 +216,8 @@ func (in input) make() (Config, Packet) {
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	seen := map[Discard]bool{
+		// Of adverts that are good: see preempt_test.go.
+		NoteLowerPriority: true, NotePreemptDelay: true,
 		NoteGroup:     true, // needs two virtual routers: TestFollowerNotesBetterActive
 		DiscardReplay: true, // needs two packets: TestReplaysAreRefusedPerSource
 	}

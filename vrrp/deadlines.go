@@ -4,12 +4,19 @@ package vrrp
 
 import "container/heap"
 
-// deadlines is a heap of machines, the earliest first; those that wait for nothing are not in it.
+// deadlines is a heap of machines, the earliest first, and of several the first that was named: which of two addresses comes first
+// on an interface should not be chance. Those that wait for nothing are not in it.
 type deadlines []*machine
 
-func (q deadlines) Len() int           { return len(q) }
-func (q deadlines) Less(i, j int) bool { return q[i].due < q[j].due }
-func (q deadlines) Swap(i, j int)      { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
+func (q deadlines) Len() int      { return len(q) }
+func (q deadlines) Swap(i, j int) { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
+
+func (q deadlines) Less(i, j int) bool {
+	if q[i].due != q[j].due {
+		return q[i].due < q[j].due
+	}
+	return q[i].id < q[j].id
+}
 
 // Push is heap.Interface's.
 func (q *deadlines) Push(x any) {

@@ -38,6 +38,8 @@ const (
 	NoteLinkLocal                // the first IPv6 address is not link-local
 	NoteOwner                    // another owner: priority 255 beside ours (erratum 8298)
 	NoteGroup                    // the IPv6 side heard a better Active; the IPv4 side decides
+	NoteLowerPriority            // of an Active that is about to be pre-empted
+	NotePreemptDelay             // of one that is pre-empted after the delay
 	NoteChecksum                 // that of an old peer, which is answered in kind
 	discards                     // how many there are
 )
@@ -103,6 +105,10 @@ func (d Discard) String() string {
 		return "accepted: another node claims to own the addresses (priority 255)"
 	case NoteGroup:
 		return "accepted: a better active node for IPv6; the IPv4 side decides"
+	case NoteLowerPriority:
+		return "its priority is lower than ours: its sender is about to be pre-empted"
+	case NotePreemptDelay:
+		return "accepted: its priority is lower than ours, and its sender is pre-empted after the delay"
 	case NoteChecksum:
 		return "accepted: its checksum is that of keepalived before 1.3.7; it gets such ones too"
 	}
@@ -184,6 +190,6 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		if c == &none {
 			g.DestinationErrors++
 		}
-	case DiscardNone, NoteOwner, NoteGroup, NoteChecksum, discards:
+	case DiscardNone, NoteOwner, NoteGroup, NoteLowerPriority, NotePreemptDelay, NoteChecksum, discards:
 	}
 }

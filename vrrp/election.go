@@ -41,8 +41,9 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 		return out
 	}
 	m.peer, m.peerPrio = src, a.Priority
-	m.tolerate(now, a.Priority)
+	out = m.tolerate(now, a.Priority, src, out)
 	if m.preempts(now, a.Priority) {
+		out = m.note(now, NoteLowerPriority, src, a.Priority, out)
 		m.why = ReasonPreempt // the timer goes on
 		if m.held {           // for another Active than this one
 			m.deadline = min(m.deadline, now.Add(m.down()))
@@ -63,13 +64,19 @@ func (m *machine) preempts(now Time, p Priority) bool {
 }
 
 // tolerate goes by [Config.PreemptDelay]: the first advert of a lower priority begins it, one of another Active ends it.
-func (m *machine) tolerate(now Time, p Priority) {
+func (m *machine) tolerate(now Time, p Priority, src netip.Addr, out []Action) []Action {
 	switch {
 	case p >= m.priority:
-		m.tolerant = 0
+		m.tolerant, m.noted[NotePreemptDelay] = 0, 0
+		return out
 	case m.tolerant == 0 && m.cfg.PreemptDelay > 0:
 		m.tolerant = now.Add(m.cfg.PreemptDelay)
 	}
+	if now >= m.tolerant || m.noted[NotePreemptDelay] != 0 {
+		return out
+	}
+	m.noted[NotePreemptDelay] = now
+	return append(out, Action{ID: m.id, Kind: Discarded, Discard: NotePreemptDelay, Peer: src, PeerPriority: p, Interval: m.tolerant.Sub(now)})
 }
 
 // alone reports whether a follower acts without its leader: it steps in where nobody is, and disturbs nobody.

@@ -146,7 +146,7 @@ func TestFamiliesWakeTogether(t *testing.T) {
 	for id := range ID(2) {
 		s := pair(t).elect()
 		s.now = s.now.Add(time.Minute)
-		wants(t, s.hear(id+1, 50, []netip.Addr{lower4, lower6}[id]), isLate, goes)
+		wants(t, s.hear(id+1, 50, []netip.Addr{lower4, lower6}[id]), isLate, goes, []string{"", "2: "}[id]+preemptsSoon)
 		wants(t, s.r.Expire(s.now, nil))
 		s.due(dead)
 	}

@@ -111,8 +111,10 @@ func (r *Router) remark(now Time, m *machine, a *Advert, src netip.Addr, out []A
 		r.global.count(d, &m.counters)
 		out = m.note(now, d, src, a.Priority, out)
 	}
-	if a.Interval != m.cfg.Interval {
-		remark(NoteInterval)
+	if n := len(out); a.Interval != m.cfg.Interval {
+		if remark(NoteInterval); len(out) > n {
+			out[n].Before, out[n].Interval = m.interval, a.Interval
+		}
 	}
 	if !sameAddresses(a.Addresses, m.cfg.Addresses) {
 		remark(NoteAddressList)

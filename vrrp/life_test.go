@@ -42,6 +42,7 @@ func TestPreemptDelayTolerates(t *testing.T) {
 	c.PreemptDelay = 10 * time.Second
 	s := newStation(t, c)
 	s.up(1)
+	wants(t, s.hear(1, 50, higher4), preemptsLater)
 	for range 100 { // the last one 9.9 s after the start
 		wants(t, s.hear(1, 50, higher4))
 		wants(t, s.pass(tenth-time.Millisecond))
@@ -129,7 +130,7 @@ func TestLateActiveListensBeforeItSpeaks(t *testing.T) {
 	for range 10 {
 		out = append(out, s.hear(1, 50, lower4)...)
 	}
-	wants(t, append(out, s.r.Expire(s.now, nil)...), isLate)
+	wants(t, append(out, s.r.Expire(s.now, nil)...), isLate, preemptsSoon)
 	wants(t, s.next(), "send 100", preempts)
 }
 

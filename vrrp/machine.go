@@ -103,7 +103,7 @@ func (m *machine) enter(to State, why Reason, out []Action) []Action {
 // activate is the way into Active: the advert first, then everything else.
 func (m *machine) activate(now Time, why Reason, out []Action) []Action {
 	m.parting = netip.Addr{}
-	if why == ReasonPreempt {
+	if why == ReasonPreempt || (why == ReasonSync || why == ReasonGroup) && m.peer.IsValid() && m.peerPrio < m.priority {
 		m.parting, m.partingBy = m.peer, now.Add(max(m.interval, m.cfg.Interval))
 	}
 	m.interval = m.cfg.Interval

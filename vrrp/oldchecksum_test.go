@@ -41,7 +41,7 @@ func TestEachPeerGetsTheChecksumItSends(t *testing.T) {
 		}
 	}
 	check("nobody was heard", false, false)
-	wants(t, s.speak(higher4, OldAlways), "note: "+NoteChecksum.String())
+	wants(t, s.speak(higher4, OldAlways), "note: "+NoteChecksum.String(), preemptsSoon)
 	wants(t, s.speak(higher4, OldAlways))
 	check("one is old", false, true)
 	s.speak(lower4, OldNever)

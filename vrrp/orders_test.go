@@ -136,6 +136,7 @@ func cells() map[string]map[string]outcome {
 			"another link": {Backup, dead, acts(becomesBackup)},
 		},
 		backup: {
+			"lower priority, below the edge":    {Backup, dead - tenth, acts(preemptsSoon)},
 			"remove":                            {Initialize, 0, acts("backup to initialize: stopped")},
 			"lower priority, above the edge":    {Backup, dead, nil},
 			"lower priority, no pre-emption":    {Backup, dead, nil},
@@ -172,7 +173,7 @@ func cells() map[string]map[string]outcome {
 		"higher priority, another interval", "priority 0, after a sleep",
 		"priority to 0", "reload, longer interval", "reload, shorter interval",
 		"reload, other addresses", "reload, nothing valid"))
-	maps.Copy(table[backup], nothing(Backup, dead-tenth, "startup", "too early", "lower priority, below the edge",
+	maps.Copy(table[backup], nothing(Backup, dead-tenth, "startup", "too early",
 		"priority to 0", "reload, other addresses", "reload, nothing valid", "another link"))
 	maps.Copy(table[active], nothing(Active, second-tenth, "startup", "too early", "priority to 0",
 		"reload, longer interval", "reload, other addresses", "reload, nothing valid", "another link"))

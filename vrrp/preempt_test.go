@@ -120,3 +120,39 @@ func TestFarewellOfThePreemptedIsNoRival(t *testing.T) {
 	}
 	wants(t, s.hear(1, 50, higher4), "send 100", tellsRival)
 }
+
+// Whoever is about to be pre-empted, and that it takes a while, is said once in each silence of ten seconds.
+func TestPreemptionIsToldBefore(t *testing.T) {
+	t.Parallel()
+	s := newStation(t, config4()).elect()
+	s.r.Yield(s.now, 1, ReasonYield, nil)
+	wants(t, s.hear(1, 50, higher4), preemptsSoon)
+	wants(t, s.hear(1, 50, higher4))
+	s.now = s.now.Add(noteEvery)
+	wants(t, s.hear(1, 200, higher4))
+
+	s = delayed(t)
+	acts := s.hear(1, 50, higher4)
+	wants(t, acts, preemptsLater)
+	if acts[0].Interval != 6*time.Second || acts[0].PeerPriority != 50 {
+		t.Errorf("told of %v before priority %d is pre-empted, want 6s and 50", acts[0].Interval, acts[0].PeerPriority)
+	}
+	s.lower(5)
+	wants(t, s.hear(1, 200, higher4))
+	wants(t, s.hear(1, 50, higher4), preemptsLater)
+}
+
+// The interval in force is that of the Active; a change tells both.
+func TestAnotherIntervalIsToldWithTheOneBefore(t *testing.T) {
+	t.Parallel()
+	c := config4()
+	s := newStation(t, c).elect()
+	s.r.Yield(s.now, 1, ReasonYield, nil)
+	other := c
+	other.Interval = 3 * c.Interval
+	dst := c.Family.Group()
+	acts := s.r.Receive(s.now, Packet{Interface: 1, Family: c.Family, Source: higher4, Destination: dst, TTL: 255, Message: AppendMessage(nil, &other, 200, higher4, dst)}, nil)
+	if len(acts) != 1 || acts[0].Discard != NoteInterval || acts[0].Before != c.Interval || acts[0].Interval != other.Interval {
+		t.Errorf("%+v, want a note from %v to %v", acts, c.Interval, other.Interval)
+	}
+}

@@ -42,6 +42,7 @@ func (m *machine) up(now Time, l Link, out []Action) []Action {
 
 // begin sets what counts from the first start.
 func (m *machine) begin(now Time) {
+	m.noted[NotePreemptDelay] = 0
 	if m.started {
 		m.tolerant = 0
 		return

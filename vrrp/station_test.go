@@ -164,6 +164,8 @@ func wants(t testing.TB, got []Action, want ...string) {
 
 // What tests expect most often.
 const (
+	preemptsSoon    = "note: its priority is lower than ours: its sender is about to be pre-empted"
+	preemptsLater   = "note: accepted: its priority is lower than ours, and its sender is pre-empted after the delay"
 	becomesBackup   = "initialize to backup: started"
 	timesOut        = "backup to active: no advert from the active node"
 	isReleased      = "backup to active: the active node released the address"

@@ -163,4 +163,6 @@ type Action struct {
 	Discard      Discard  // Discarded
 	Peer         netip.Addr
 	PeerPriority Priority
+	Before       time.Duration // Discarded, NoteInterval: what was in force
+	Interval     time.Duration // Discarded: what is now; NotePreemptDelay: how long it waits
 }

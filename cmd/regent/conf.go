@@ -18,7 +18,7 @@ func confOptions(node string) conf.Options {
 
 // notYet are keys that are read, and converted from keepalived.conf, but that the daemon cannot do in this version.
 var notYet = []string{
-	"vmac", "use_vmac", "garp",
+	"vmac", "use_vmac",
 }
 
 // checkAddress judges an address with its options.

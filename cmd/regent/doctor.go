@@ -138,7 +138,9 @@ func doctorQuestion(cfg *conf.Config) doctor.Question {
 	for i := range cfg.SyncGroups {
 		programs(fmt.Sprintf("sync_group %q", cfg.SyncGroups[i].Name), cfg.SyncGroups[i].Notify)
 	}
-	program("notify, fifo_script", cfg.Notify.FIFOUser, cfg.Notify.FIFOScript)
+	for _, f := range cfg.Notify.FIFOs {
+		program("notify, fifo_script", f.User, f.Script)
+	}
 	program("notify, start", "", cfg.Notify.Start)
 	program("notify, stop", "", cfg.Notify.Stop)
 	return q

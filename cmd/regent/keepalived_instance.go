@@ -69,6 +69,14 @@ func garpOf(g keepalived.GARP) dump.GARP {
 
 func addressOf(v *keepalived.Instance, a keepalived.Address) dump.Address {
 	out := dump.Address{Prefix: a.Prefix, Peer: a.Peer, Broadcast: a.Broadcast, Label: a.Label, Device: cmp.Or(a.Dev, v.Interface.V), Scope: scopeName(a.Scope), NoTrack: a.NoTrack}
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"home", a.Home}, {"-nodad", a.DAD}, {"mngtmpaddr", a.ManageTemp}, {"noprefixroute", a.NoPrefix}, {"autojoin", a.AutoJoin}} {
+		if f.set {
+			out.Flags = append(out.Flags, f.name)
+		}
+	}
 	if v.VMAC != nil && out.Device == v.Interface.V {
 		out.Device = vmacName(v) + "@" + v.Interface.V
 	}

@@ -31,7 +31,7 @@ func (p *parser) globalKeywords() []Keyword {
 			p.rest(n.name(), n.args()[used:])
 		}}),
 		kw("enable_script_security", Everywhere, "", "", p.bare(&g.ScriptSecurity, true)),
-		kw("notify_fifo", Rare, "PATH [USER [GROUP]]", "/run/all.fifo root root", p.fifo(&g.FIFO), note("beside vrrp_notify_fifo it is not written: Regent writes to one FIFO")),
+		kw("notify_fifo", Rare, "PATH [USER [GROUP]]", "/run/all.fifo root root", p.fifo(&g.FIFO)),
 		kw("notify_fifo_script", Rare, "CMD [USER [GROUP]]", `"/usr/bin/reader -v" root`, p.command(&g.FIFO.Script)),
 		kw("vrrp_notify_fifo", Common, "PATH [USER [GROUP]]", "/run/vrrp.fifo", p.fifo(&g.VRRPFIFO)),
 		kw("vrrp_notify_fifo_script", Common, "CMD [USER [GROUP]]", "/usr/bin/reader", p.command(&g.VRRPFIFO.Script)),

@@ -179,26 +179,6 @@ func (d *Daemon) addressFailed(h holding, err error) {
 	d.report.Report(event.AddressFailed, fmt.Sprintf("%s: %v", h.router.service.Name, err), h.router.fields("address", h.address.Prefix)...)
 }
 
-// announceHeld starts GARP and NA for addresses, in one go for all services with the same settings.
-func (d *Daemon) announceHeld(hs []holding) {
-	byPolicy := map[takeover.Policy][]holding{}
-	for _, h := range hs {
-		p := h.router.announcing()
-		byPolicy[p] = append(byPolicy[p], h)
-	}
-	for p, hs := range byPolicy {
-		d.announce.Start(d.announcements(hs), p)
-	}
-}
-
-// announcing is how often the addresses of a router are announced.
-func (s *spec) announcing() takeover.Policy {
-	g := s.service.GARP
-	return takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, Interval: g.Interval,
-		// The next node takes over when three adverts are missing, of which the last may have left an interval before.
-		Fresh: s.vrrp.Interval * 3 / 2}
-}
-
 func (d *Daemon) announcements(hs []holding) []takeover.Announcement {
 	out := make([]takeover.Announcement, len(hs))
 	for i, h := range hs {

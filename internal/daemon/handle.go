@@ -16,7 +16,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	var again, touched []*router
 	var records []func()
 	var news []news
-	for _, a := range acts {
+	for _, a := range straight(acts) {
 		r := d.byID[a.ID]
 		if r == nil && a.Kind != vrrp.Discarded {
 			continue // removed meanwhile
@@ -41,7 +41,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 			if a.Reason == vrrp.ReasonPreempt {
 				break // a farewell: nothing was split
 			}
-			records = append(records, d.record(event.SplitHealed, "is announced again", r, a))
+			records = append(records, d.record(event.SplitHealed, "is announced again", r, a, "answered", !r.vrrp.LowerPrioNoAdvert))
 		case vrrp.Discarded:
 			records = append(records, d.discarded(r, a))
 		case vrrp.SendAdvert: // the loop's own
@@ -52,13 +52,41 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	d.apply(touched)
 	d.comeBack(touched)
 	if len(again) > 0 {
-		d.announceHeld(d.holdings(again))
+		d.announceAgain(d.holdings(again))
 	}
 	d.informAll(news) // the addresses are there, or gone
 	d.forget()
 	for _, write := range records {
 		write()
 	}
+}
+
+// straight leaves out Backup on the way from Active to Initialize: a router passes through it when its group steps back, and nobody needs
+// to hear of that.
+func straight(acts []vrrp.Action) []vrrp.Action {
+	passed := map[vrrp.ID]int{}
+	skip := map[int]bool{}
+	for i, a := range acts {
+		if a.Kind != vrrp.Enter {
+			continue
+		}
+		was, passes := passed[a.ID]
+		delete(passed, a.ID)
+		switch {
+		case a.From == vrrp.Active && a.To == vrrp.Backup && a.Reason == vrrp.ReasonSync:
+			passed[a.ID] = i
+		case passes && a.To == vrrp.Initialize:
+			skip[was] = true
+			acts[i].From = vrrp.Active
+		}
+	}
+	out := acts[:0]
+	for i, a := range acts {
+		if !skip[i] {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // entered notes a transition and returns how it is recorded.
@@ -101,6 +129,17 @@ func (d *Daemon) discarded(r *router, a vrrp.Action) func() {
 	fields := []any{"reason", a.Discard.String(), "peer", a.Peer}
 	if r != nil {
 		fields = r.fields(fields...)
+	}
+	switch {
+	case a.Discard == vrrp.NoteLowerPriority || a.Discard == vrrp.NotePreemptDelay:
+		fields = append(fields, "peer_priority", int(a.PeerPriority))
+		if a.Interval > 0 {
+			fields = append(fields, "delay", a.Interval)
+		}
+		text := fmt.Sprintf("%s pre-empts %s, which has priority %d", r.service.Name, a.Peer, a.PeerPriority)
+		return func() { d.report.Report(event.PreemptPending, text, fields...) }
+	case a.Before != a.Interval:
+		fields = append(fields, "from", a.Before, "interval", a.Interval)
 	}
 	return func() { d.report.Report(event.AdvertDiscarded, "advert: "+a.Discard.String(), fields...) }
 }

@@ -3,11 +3,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
@@ -21,9 +23,7 @@ const stopPatience = time.Second
 // messenger tells programs of changes of state.
 type messenger struct {
 	run    *notify.Notifier
-	fifo   *notify.FIFO   // nil: none
-	reader *notify.Reader // of the FIFO; nil: none
-	pipe   pipe           // as it was opened
+	pipes  []*pipe
 	told   map[string]notify.State
 	groups map[string]notify.State
 	heard  map[string]int          // priorities, as readers of the FIFO know them
@@ -33,8 +33,12 @@ type messenger struct {
 	mails  conf.Mail               // as the poster knows it
 }
 
-// pipe is what the configuration says about the FIFO, in a form that can be compared.
-type pipe struct{ path, user, script string }
+// pipe is a FIFO as it was opened.
+type pipe struct {
+	conf.FIFO
+	fifo   *notify.FIFO   // nil: it could not be opened
+	reader *notify.Reader // nil: none
+}
 
 // openNotify makes ready to tell programs what the configuration wants.
 func (d *Daemon) openNotify() {
@@ -53,47 +57,64 @@ func (d *Daemon) reloadNotify() {
 		d.judgePrograms(d.cfg.SyncGroups[i].Name, d.cfg.SyncGroups[i].Notify)
 	}
 	d.reloadMail()
-	n := &d.cfg.Notify
-	user := n.FIFOUser
-	if user == "" {
-		user = n.User
+	want := slices.Clone(d.cfg.Notify.FIFOs)
+	for i := range want {
+		want[i].User = cmp.Or(want[i].User, d.cfg.Notify.User)
 	}
-	is := pipe{n.FIFO, user, fmt.Sprintf("%q", n.FIFOScript)}
-	if m.pipe == is {
-		return
-	}
-	m.closePipe(d)
-	m.pipe = is
-	if is.path == "" {
-		return
-	}
-	owner, err := d.lookUp(user)
-	if err == nil {
-		m.fifo, err = notify.OpenFIFO(is.path, owner)
-	}
-	if err != nil {
-		d.report.Report(event.NotifyRefused, fmt.Sprintf("nobody hears of changes of state by FIFO: %v", err))
-		return
-	}
-	if len(n.FIFOScript) == 0 {
-		return
-	}
-	if c, ok := d.program("the FIFO's reader", append(n.FIFOScript[:len(n.FIFOScript):len(n.FIFOScript)], is.path), user); ok {
-		m.reader = notify.Start(c, d.o.Log)
+	same := func(p *pipe, f conf.FIFO) bool { return reflect.DeepEqual(p.FIFO, f) }
+	m.pipes = slices.DeleteFunc(m.pipes, func(p *pipe) bool {
+		stays := slices.ContainsFunc(want, func(f conf.FIFO) bool { return same(p, f) })
+		if !stays {
+			p.close(d)
+		}
+		return !stays
+	})
+	for _, f := range want {
+		if !slices.ContainsFunc(m.pipes, func(p *pipe) bool { return same(p, f) }) {
+			m.pipes = append(m.pipes, d.openPipe(f))
+		}
 	}
 }
 
-// closePipe ends the FIFO and its reader.
-func (m *messenger) closePipe(d *Daemon) {
-	if m.reader != nil {
-		m.reader.Close()
-		m.reader = nil
+// openPipe opens a FIFO and starts its reader.
+func (d *Daemon) openPipe(f conf.FIFO) *pipe {
+	p := &pipe{FIFO: f}
+	owner, err := d.lookUp(f.User)
+	if err == nil {
+		p.fifo, err = notify.OpenFIFO(f.Path, owner)
 	}
-	if m.fifo != nil {
-		if err := m.fifo.Close(); err != nil {
-			d.o.Log.Warn("the FIFO for changes of state does not close", "error", err)
+	if err != nil {
+		d.report.Report(event.NotifyRefused, fmt.Sprintf("nobody hears of changes of state by FIFO: %v", err))
+		return p
+	}
+	if len(f.Script) == 0 {
+		return p
+	}
+	if c, ok := d.program("the FIFO's reader", append(f.Script[:len(f.Script):len(f.Script)], f.Path), f.User); ok {
+		p.reader = notify.Start(c, d.o.Log)
+	}
+	return p
+}
+
+// close ends a FIFO and its reader.
+func (p *pipe) close(d *Daemon) {
+	if p.reader != nil {
+		p.reader.Close()
+	}
+	if p.fifo == nil {
+		return
+	}
+	if err := p.fifo.Close(); err != nil {
+		d.o.Log.Warn("the FIFO for changes of state does not close", "error", err)
+	}
+}
+
+// write tells the readers of all FIFOs.
+func (m *messenger) write(c notify.Change) {
+	for _, p := range m.pipes {
+		if p.fifo != nil {
+			p.fifo.Write(c)
 		}
-		m.fifo = nil
 	}
 }
 
@@ -105,7 +126,9 @@ func (d *Daemon) closeNotify() error {
 	if err := d.messenger.run.Close(stopPatience); err != nil {
 		d.o.Log.Warn("programs that are told of changes of state", "error", err)
 	}
-	d.messenger.closePipe(d)
+	for _, p := range d.messenger.pipes {
+		p.close(d)
+	}
 	if d.messenger.poster != nil {
 		d.messenger.poster.Close(stopPatience)
 	}

@@ -149,7 +149,7 @@ func (d *Daemon) update(services []*conf.Service) (changed, retold []*router) {
 			continue
 		}
 		fresh := slices.ContainsFunc(sp.prefixes, func(p netip.Prefix) bool { return !slices.Contains(r.prefixes, p) })
-		if fresh || sp.announcing() != r.announcing() {
+		if fresh || sp.service.GARP != r.service.GARP {
 			retold = append(retold, r)
 		}
 		if r.active() && !r.sameHoldings(&sp) { // told when the loop has all

@@ -71,10 +71,17 @@ func specs(cfg *conf.Config, s *conf.Service, p preference, hold time.Duration) 
 			Group:              s.Group,
 			OldChecksum:        oldChecksum(s.Unicast.Checksum),
 			HMAC:               trailer(s.HMAC),
-			Rivals:             cfg.Notify.FIFO != "" || s.Notify != nil && s.Notify.LowerPriority != nil,
+			Rivals:             len(cfg.Notify.FIFOs) > 0 || s.Notify != nil && s.Notify.LowerPriority != nil,
+		}
+		for _, a := range s.Advertised {
+			if a.Is6() == (family == vrrp.IPv6) {
+				c.Addresses = append(c.Addresses, a)
+			}
 		}
 		for _, prefix := range prefixes {
-			c.Addresses = append(c.Addresses, prefix.Addr())
+			if len(s.Advertised) == 0 {
+				c.Addresses = append(c.Addresses, prefix.Addr())
+			}
 		}
 		for _, peer := range s.UnicastPeers {
 			if peer.Is6() == (family == vrrp.IPv6) {

@@ -45,25 +45,16 @@ func newsOf(r *router, a vrrp.Action) []news {
 	return nil
 }
 
-// informAll tells news in their order. One that is on its way from Active to a fault passes through Backup when its group steps back;
-// nobody needs to hear of that.
+// informAll tells news in their order.
 func (d *Daemon) informAll(all []news) {
-	faults := map[*router]int{}
-	for i, n := range all {
-		if state, ok := told(n.router, n.action); ok && state == notify.Fault {
-			faults[n.router] = i
-		}
-	}
-	for i, n := range all {
+	for _, n := range all {
 		if n.action.Kind == vrrp.Rival {
 			d.challenged(n.router)
 			continue
 		}
-		state, ok := told(n.router, n.action)
-		if !ok || state == notify.Backup && faults[n.router] > i {
-			continue
+		if state, ok := told(n.router, n.action); ok {
+			d.inform(n.router, state)
 		}
-		d.inform(n.router, state)
 	}
 }
 
@@ -130,9 +121,7 @@ func (d *Daemon) spread(p *conf.Programs, mail bool, c notify.Change) {
 			}
 		}
 	}
-	if d.messenger.fifo != nil {
-		d.messenger.fifo.Write(c)
-	}
+	d.messenger.write(c)
 	if mail && d.messenger.poster != nil {
 		d.messenger.poster.Post(c)
 	}
@@ -160,9 +149,10 @@ func (d *Daemon) informGroup(service string) {
 	if state == "" || state == m.groups[g.Name] {
 		return
 	}
+	initial := m.groups[g.Name] == ""
 	m.groups[g.Name] = state
 	if state != notify.Stop {
-		d.report.Report(event.GroupMoved, fmt.Sprintf("sync group %s is %s", g.Name, state), "group", g.Name, "state", string(state))
+		d.report.Report(event.GroupMoved, fmt.Sprintf("sync group %s is %s", g.Name, state), "group", g.Name, "state", string(state), "initial", initial)
 	}
 	d.spread(g.Notify, g.Mail, notify.Change{Kind: notify.Group, Name: g.Name, State: state})
 }
@@ -178,9 +168,7 @@ func (d *Daemon) challenged(r *router) {
 			d.messenger.run.Run("INSTANCE "+r.service.Name, command)
 		}
 	}
-	if d.messenger.fifo != nil {
-		d.messenger.fifo.Write(notify.Change{Kind: notify.Instance, Name: r.service.Name, State: notify.LowerPriority, Priority: int(r.vrrp.Priority)})
-	}
+	d.messenger.write(notify.Change{Kind: notify.Instance, Name: r.service.Name, State: notify.LowerPriority, Priority: int(r.vrrp.Priority)})
 }
 
 // ranked tells readers of the FIFO of another priority, if they want to know.
@@ -188,7 +176,7 @@ func (d *Daemon) ranked(r *router) {
 	m, s := d.messenger, r.service
 	is := int(r.vrrp.Priority)
 	was, known := m.heard[s.Name]
-	if m.fifo == nil || !d.speaksFor(r) || !known || was == is || !d.cfg.Notify.PriorityChanges && (s.Notify == nil || !s.Notify.PriorityChanges) {
+	if len(m.pipes) == 0 || !d.speaksFor(r) || !known || was == is || !d.cfg.Notify.PriorityChanges && (s.Notify == nil || !s.Notify.PriorityChanges) {
 		return
 	}
 	word := notify.BackupPriority
@@ -200,23 +188,23 @@ func (d *Daemon) ranked(r *router) {
 		return
 	}
 	m.heard[s.Name] = is
-	m.fifo.Write(notify.Change{Kind: notify.Instance, Name: s.Name, State: word, Priority: is})
+	m.write(notify.Change{Kind: notify.Instance, Name: s.Name, State: word, Priority: is})
 }
 
 // tellAgain tells the FIFO all states, after a reload.
 func (d *Daemon) tellAgain() {
-	if d.messenger.fifo == nil || !d.cfg.Notify.StatesOnReload {
+	if len(d.messenger.pipes) == 0 || !d.cfg.Notify.StatesOnReload {
 		return
 	}
 	for _, r := range d.routers {
 		if state := d.messenger.told[r.service.Name]; state != "" && d.speaksFor(r) && !r.leaving {
-			d.messenger.fifo.Write(notify.Change{Kind: notify.Instance, Name: r.service.Name, State: state, Priority: int(r.vrrp.Priority)})
+			d.messenger.write(notify.Change{Kind: notify.Instance, Name: r.service.Name, State: state, Priority: int(r.vrrp.Priority)})
 		}
 	}
 	for i := range d.cfg.SyncGroups {
 		g := &d.cfg.SyncGroups[i]
 		if state := d.messenger.groups[g.Name]; state != "" {
-			d.messenger.fifo.Write(notify.Change{Kind: notify.Group, Name: g.Name, State: state})
+			d.messenger.write(notify.Change{Kind: notify.Group, Name: g.Name, State: state})
 		}
 	}
 }

@@ -131,9 +131,8 @@ func pairCases() []Case {
 		two("IPv6", globals+router("VI_1", "virtual_ipaddress { fe80::100/64; fd99::100/64 }"), startA, startB, takeover),
 		two("excluded addresses", globals+router("VI_1", "virtual_ipaddress_excluded { fd99::100/64; 10.99.1.1/32 }"), startA, startB, takeover),
 		two("another interval", globals+router("VI_1", "advert_int 0.$N"), startA, startB, takeover),
-		// Adverts that are dropped restart a master's timer nevertheless: two that drop each other's are silent by chance.
-		with(two("another address", globals+router("VI_1", "virtual_ipaddress { 10.99.0.10$N/24 }"), startA,
-			Step{"b starts", Start("b"), Until{"b VI_1 MASTER", "b called any 2"}}), func(c *Case) { c.Chance = `goes on|ip address associated` }),
+		// Not here: another list of addresses, which keepalived discards up to 2.3.2 (both nodes are masters then), and later
+		// versions and Regent accept with a warning.
 		with(two("version 2 with a password", "global_defs {\n vrrp_garp_master_delay 0\n}\n"+router("VI_1", "advert_int 1", "authentication { auth_type PASS; auth_pass secret }"),
 			startA, startB, takeover), func(c *Case) { c.Quiet = 1200 * time.Millisecond }),
 		with(two("another password", "global_defs {\n vrrp_garp_master_delay 0\n}\n"+router("VI_1", "advert_int 1", "authentication { auth_type PASS; auth_pass secret$N }"),

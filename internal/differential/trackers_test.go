@@ -98,9 +98,8 @@ func trackerCases() []Case {
 			Step{"a loses eth0", Unplug("a", "eth0"), Until{"b VI_1 MASTER", "b called any 1"}},
 			Step{"a has eth0 again", Plug("a", "eth0"), Until{"b VI_1 BACKUP", "b called any 1"}}),
 			func(c *Case) { c.Chance = `proto_ipv4|Received advert` }), // who speaks first
-		// It comes back so soon that programs may or may not see it gone.
-		with(one("an address taken away", globals+router("VI_1"), startA,
-			Step{"by hand", Run("a", "ip addr del 10.99.0.100/24 dev eth0"), Until{"a holds 10.99.0.100", "a called any 2"}}, stopA), func(c *Case) { c.Holds = false }),
+		// Not here: an address that somebody takes away. keepalived becomes BACKUP and takes over again; Regent puts it back
+		// within milliseconds and stays MASTER (TestAddressDeletedByHandIsRestored).
 		one("an address taken away, not tracked", globals+router("VI_1", "virtual_ipaddress { 10.99.0.100/24 no_track }"), startA,
 			Step{"by hand", Run("a", "ip addr del 10.99.0.100/24 dev eth0"), nil}, stopA),
 	}

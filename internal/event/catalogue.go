@@ -65,6 +65,7 @@ const (
 	SessionDown     ID = 1505
 	SessionUp       ID = 1506
 	AdvertDiscarded ID = 1601
+	PreemptPending  ID = 1602
 	WorkerDied      ID = 1701
 	AfterCrash      ID = 1702
 	NodeAlive       ID = 1801
@@ -147,6 +148,7 @@ func Catalogue() []Info {
 		{SessionDown, "bfd_down", slog.LevelWarn, false, "A session of bidirectional forwarding detection went down; diagnostic and remote_diagnostic say why. Checks on it fail."},
 		{SessionUp, "bfd_up", slog.LevelInfo, false, "A session of bidirectional forwarding detection came up."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
+		{PreemptPending, "preempt_pending", slog.LevelInfo, false, "A Backup hears an Active of lower priority and will pre-empt it, after the field delay if there is one; at most one in ten seconds."},
 		{WorkerDied, "worker_died", slog.LevelError, true, "The working process died or hung; its last will was carried out and it is started again."},
 		{AfterCrash, "after_crash", slog.LevelWarn, false, "The working process was started again after a crash; it pre-empts nobody for a minute."},
 		{NodeAlive, "node_alive", slog.LevelInfo, false, "Another node is heard over the cluster channel."},

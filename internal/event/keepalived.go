@@ -165,10 +165,31 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 		}
 		add(fmt.Sprintf("Changing effective priority from %s to %s", fields["from"], fields["priority"]))
 		return lines
+	case PreemptPending.String():
+		if wait, err := time.ParseDuration(fields["delay"]); err == nil {
+			more(fmt.Sprintf("start preempt delay (%f)", wait.Seconds()))
+		} else {
+			add(fmt.Sprintf("received lower priority (%s) advert from %s - discarding", fields["peer_priority"], fields["peer"]))
+		}
+		return lines
+	case AdvertDiscarded.String():
+		from, err1 := time.ParseDuration(fields["from"])
+		to, err2 := time.ParseDuration(fields["interval"])
+		if err1 == nil && err2 == nil {
+			add(fmt.Sprintf("advertisement interval updated from %dms to %dms by master", from.Milliseconds(), to.Milliseconds()))
+			return lines
+		}
 	case SplitHealed.String():
-		add(fmt.Sprintf("Received advert from %s with lower priority %s, ours %s, forcing new election", fields["peer"], fields["peer_priority"], fields["priority"]))
+		line := fmt.Sprintf("Received advert from %s with lower priority %s, ours %s", fields["peer"], fields["peer_priority"], fields["priority"])
+		if fields["answered"] != "false" {
+			line += ", forcing new election"
+		}
+		add(line)
 		return lines
 	case GroupMoved.String():
+		if fields["initial"] == "true" && fields["state"] == "BACKUP" {
+			return nil
+		}
 		return []string{fmt.Sprintf("VRRP_Group(%s) Syncing instances to %s state", fields["group"], fields["state"])}
 	case HandedOver.String(), LinkReady.String(), DutyChanged.String():
 		return nil // keepalived has nothing of the kind

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,6 +28,13 @@ func TestKeepalivedLinesAreThoseThatAlertRulesLookFor(t *testing.T) {
 	r.Report(Backup, "VI_1 is backup", with("from", "active", "state", "backup")...)
 	r.Report(Initialize, "VI_1 is initialize", with("from", "active", "state", "initialize", "planned", false)...)
 	r.Report(Initialize, "VI_1 is initialize", with("from", "active", "state", "initialize", "planned", true)...)
+	r.Report(PreemptPending, "VI_1 pre-empts", with("peer", "10.0.0.2", "peer_priority", 50)...)
+	r.Report(PreemptPending, "VI_1 pre-empts", with("peer", "10.0.0.2", "peer_priority", 50, "delay", time.Second)...)
+	r.Report(AdvertDiscarded, "advert: its interval", with("peer", "10.0.0.2", "from", 2500*time.Millisecond, "interval", time.Second)...)
+	r.Report(SplitHealed, "VI_1 is announced again", with("peer", "10.0.0.2", "peer_priority", 50, "answered", true)...)
+	r.Report(SplitHealed, "VI_1 is announced again", with("peer", "10.0.0.2", "peer_priority", 50, "answered", false)...)
+	r.Report(GroupMoved, "sync group G is BACKUP", "group", "G", "state", "BACKUP", "initial", true)
+	r.Report(GroupMoved, "sync group G is BACKUP", "group", "G", "state", "BACKUP", "initial", false)
 	r.Report(Reloaded, "a new configuration is in force")
 	log.Warn("something\nelse", "error", "bad\x1b")
 	log.Debug("nothing")
@@ -51,6 +59,11 @@ func TestKeepalivedLinesAreThoseThatAlertRulesLookFor(t *testing.T) {
 		"(VI_1) Entering BACKUP STATE",
 		"(VI_1) Entering BACKUP STATE",
 		"(VI_1) Entering FAULT STATE",
+		"(VI_1) received lower priority (50) advert from 10.0.0.2 - discarding",
+		"(VI_1) advertisement interval updated from 2500ms to 1000ms by master",
+		"(VI_1) Received advert from 10.0.0.2 with lower priority 50, ours 100, forcing new election",
+		"(VI_1) Received advert from 10.0.0.2 with lower priority 50, ours 100",
+		"VRRP_Group(G) Syncing instances to BACKUP state",
 		"Reload complete",
 		"something else: bad ",
 		"a sentence",

@@ -43,12 +43,6 @@ func (v *converter) runs() bool {
 // notifications writes [notify].
 func (v *converter) notifications() {
 	g := &v.cfg.Global
-	fifo := g.VRRPFIFO
-	if !fifo.Path.IsSet() {
-		fifo = g.FIFO
-	} else if g.FIFO.Path.IsSet() {
-		v.warn(g.FIFO.Path.At, "notify_fifo %s: Regent writes to one FIFO, vrrp_notify_fifo %s; let its readers read that", g.FIFO.Path.V, fifo.Path.V)
-	}
 	begun := false
 	set := func(at keepalived.Place, key string, value any) {
 		if !begun {
@@ -57,18 +51,9 @@ func (v *converter) notifications() {
 		}
 		v.set(at, key, value)
 	}
-	if fifo.Path.IsSet() {
-		set(fifo.Path.At, "fifo", fifo.Path.V)
-		v.text(fifo.Path.At, "the path", fifo.Path.V)
-		if u := account(fifo.User); u != "" {
-			set(fifo.Path.At, "fifo_user", u)
-			v.text(fifo.Path.At, "the user", u)
-		}
-		if s := fifo.Script; s.IsSet() {
-			set(s.At, "fifo_script", s.V.Args)
-			v.texts(s.At, s.V.Args)
-			v.otherUser(s)
-		}
+	pipes := slices.DeleteFunc([]keepalived.FIFO{g.FIFO, g.VRRPFIFO}, func(f keepalived.FIFO) bool { return !f.Path.IsSet() })
+	if len(pipes) > 0 {
+		v.fifo(pipes[0], set)
 		if g.StatesOnReload.V {
 			set(g.StatesOnReload.At, "states_on_reload", true)
 		}
@@ -103,7 +88,26 @@ func (v *converter) notifications() {
 			set(g.ShutdownTimeout.At, "stop_timeout", g.ShutdownTimeout.V)
 		}
 	}
+	for _, f := range pipes[min(1, len(pipes)):] {
+		v.table(f.Path.At, "[[notify.more]]", "")
+		v.fifo(f, v.set)
+	}
 	v.home = keepalived.Place{}
+}
+
+// fifo writes one pipe.
+func (v *converter) fifo(f keepalived.FIFO, set func(at keepalived.Place, key string, value any)) {
+	set(f.Path.At, "fifo", f.Path.V)
+	v.text(f.Path.At, "the path", f.Path.V)
+	if u := account(f.User); u != "" {
+		set(f.Path.At, "fifo_user", u)
+		v.text(f.Path.At, "the user", u)
+	}
+	if s := f.Script; s.IsSet() {
+		set(s.At, "fifo_script", s.V.Args)
+		v.texts(s.At, s.V.Args)
+		v.otherUser(s)
+	}
 }
 
 // otherUser says where a program would run as somebody else.

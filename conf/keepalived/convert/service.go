@@ -67,9 +67,26 @@ func (v *converter) holdings(i *keepalived.Instance) {
 	if i.IPv6 && len(i.Addresses) > 0 && !(linkLocal(i.Addresses[0]) && !slices.ContainsFunc(i.Addresses[1:], linkLocal)) {
 		v.set(i.Addresses[0].At, "link_local", "none")
 	}
+	v.list("advertised_addresses", repeated(i.Addresses))
 	v.list("excluded_addresses", v.addressLines(i.Excluded, i))
 	v.list("routes", v.good(routeLines(i.Routes), v.Route))
 	v.list("rules", v.good(ruleLines(i.Rules), v.Rule))
+}
+
+// repeated is the list of adverts where an address is there twice: keepalived repeats it, and older versions discard adverts with
+// another count. nil: none is.
+func repeated(list []keepalived.Address) (out []element) {
+	seen := map[netip.Addr]bool{}
+	twice := false
+	for _, a := range list {
+		twice = twice || seen[a.Prefix.Addr()]
+		seen[a.Prefix.Addr()] = true
+		out = append(out, element{a.Prefix.Addr().String(), a.At})
+	}
+	if !twice {
+		return nil
+	}
+	return out
 }
 
 func linkLocal(a keepalived.Address) bool { return a.Prefix.Addr().IsLinkLocalUnicast() }

@@ -123,6 +123,9 @@ func (a Address) String() string {
 	if a.NoTrack {
 		b.WriteString(" no_track")
 	}
+	for _, f := range a.Flags {
+		b.WriteString(" " + f)
+	}
 	switch {
 	case a.Prefix.Addr().Is4(): // keepalived does not list it
 	case a.Lifetime == "0":

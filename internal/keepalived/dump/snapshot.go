@@ -130,7 +130,8 @@ type Address struct {
 	Device    string
 	Scope     string // "global" if empty
 	Label     string
-	Lifetime  string // preferred_lft of IPv6: "forever" if empty, or seconds
+	Flags     []string // "home", "noprefixroute" and so on, as they are written in the file
+	Lifetime  string   // preferred_lft of IPv6: "forever" if empty, or seconds
 	NoTrack   bool
 	Set       bool
 	Silent    bool // it takes no packets

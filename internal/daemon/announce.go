@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"time"
+
+	"github.com/regent-ha/regent/takeover"
+)
+
+// announceHeld starts GARP and NA for addresses that are new on their links.
+func (d *Daemon) announceHeld(hs []holding) { d.announceAs(hs, holding.announcing) }
+
+// announceAgain announces addresses that a second Active may have announced, too.
+func (d *Daemon) announceAgain(hs []holding) { d.announceAs(hs, holding.announcingAgain) }
+
+// announceAs announces in one go all addresses with the same settings.
+func (d *Daemon) announceAs(hs []holding, settings func(holding) (takeover.Policy, bool)) {
+	byPolicy := map[takeover.Policy][]holding{}
+	for _, h := range hs {
+		if p, ok := settings(h); ok {
+			byPolicy[p] = append(byPolicy[p], h)
+		}
+	}
+	for p, hs := range byPolicy {
+		d.announce.Start(d.announcements(hs), p)
+	}
+}
+
+// announcing is how often an address is announced.
+func (h holding) announcing() (takeover.Policy, bool) {
+	g := h.router.service.GARP
+	p := takeover.Policy{Repeat: g.Repeat, Delay: g.Delay, Refresh: g.Refresh, RefreshRepeat: g.RefreshRepeat, Interval: g.Interval,
+		// The next node takes over when three adverts are missing, of which the last may have left an interval before.
+		Fresh: h.router.vrrp.Interval * 3 / 2}
+	if h.address.Prefix.Addr().Is6() {
+		p.Interval = g.NAInterval
+	}
+	// Switches between here and hosts learn the place of the virtual MAC from adverts, which leave on the service's link alone.
+	if elsewhere := h.address.Link != h.router.link; elsewhere && g.Extra > 0 && (h.router.service.VMAC || g.ExtraAll) {
+		p.Refresh = soonest(p.Refresh, g.Extra)
+	}
+	return p, true
+}
+
+// announcingAgain is how often an address is announced after an advert of lower priority; false: not at all.
+func (h holding) announcingAgain() (takeover.Policy, bool) {
+	p, _ := h.announcing()
+	p.Repeat, p.Delay = h.router.service.GARP.LowerPrioRepeat, h.router.service.GARP.LowerPrioDelay
+	return p, p.Repeat > 0
+}
+
+// soonest of two periods, where 0 is never.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
