@@ -144,6 +144,7 @@ func aspects(c *Config, s *Service) []aspect {
 
 		{"addresses", s.Addresses, false},
 		{"address options", s.AddressOptions, false},
+		{"advertised_addresses", s.Advertised, false},
 		{"excluded_addresses", s.Excluded, false},
 		{"routes", s.Routes, false},
 		{"rules", s.Rules, false},

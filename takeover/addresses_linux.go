@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Kernel struct {
 	held  map[Address]bool
 	dress map[Address]Attributes
 	since map[Address]time.Time // when addresses with a preferred lifetime were added
+	roads map[Address]bool      // IPv6 subnets whose route came with an address
 
 	settings settings
 }
@@ -41,7 +43,7 @@ func Open(log *slog.Logger) (*Kernel, error) {
 		return nil, errors.Join(fmt.Errorf("open netlink socket for connections: %w", err), route.close())
 	}
 	return &Kernel{log: log, route: route, diag: diag, held: map[Address]bool{},
-		dress: map[Address]Attributes{}, since: map[Address]time.Time{}}, nil
+		dress: map[Address]Attributes{}, since: map[Address]time.Time{}, roads: map[Address]bool{}}, nil
 }
 
 // Close closes the sockets. Addresses stay until they are deleted or their lease ends.
@@ -165,6 +167,9 @@ func (k *Kernel) attempt(as []Address, todo []int, seconds uint32, redress bool,
 			Header: netlink.Header{Type: rtmNewAddr, Flags: netlink.Request | flags},
 			Data:   addressMessage(a, at, life{seconds, k.age(a, at, p, now)}, there.routed(a, at)),
 		})
+		if a.Prefix.Addr().Is6() && !at.NoPrefixRoute && !at.Peer.IsValid() && !there.routed(a, at) {
+			k.roads[subnet(a)] = true
+		}
 	}
 	failed := k.route.train(msgs)
 	for n, i := range sent {
@@ -219,7 +224,37 @@ func (k *Kernel) Delete(as []Address) []error {
 		delete(k.since, as[i])
 	}
 	k.deletePeers(as, absent, errs)
+	k.deleteRoads(as)
 	return k.conclude("delete", as, errs)
+}
+
+// deleteRoads deletes the routes of IPv6 subnets that came with addresses of which none is left. The kernel does so for addresses without
+// end alone; it would let the others send packets to the subnet for as long as the lease was.
+func (k *Kernel) deleteRoads(as []Address) {
+	over := map[Address]bool{}
+	for _, a := range as {
+		if a.Prefix.Addr().Is6() && k.roads[subnet(a)] {
+			over[subnet(a)] = true
+		}
+	}
+	if len(over) == 0 {
+		return
+	}
+	there, err := k.read(as, []int{slices.IndexFunc(as, func(a Address) bool { return a.Prefix.Addr().Is6() })})
+	if err != nil {
+		k.log.Warn("routes of subnets stay until their leases end", "error", err)
+		return
+	}
+	for a := range there.addresses {
+		delete(over, subnet(a))
+	}
+	for road := range over {
+		delete(k.roads, road)
+		failed := k.route.train([]netlink.Message{{Header: netlink.Header{Type: rtmDelRoute, Flags: netlink.Request}, Data: roadMessage(road)}})
+		if failed != nil && !errors.Is(failed[0], unix.ESRCH) && !gone(failed[0]) {
+			k.log.Warn("the route of a subnet stays until its lease ends", "subnet", road.Prefix, "error", failed[0])
+		}
+	}
 }
 
 // gone reports whether an error of deleting says that there is nothing to delete.

@@ -245,6 +245,24 @@ func TestLeaseEndsByItselfAndRefreshKeepsIt(t *testing.T) {
 	}
 }
 
+// A node that gave an address away must not go on sending to the address's subnet on that link.
+func TestRouteOfAServicesOwnSubnetGoesWithItsLastAddress(t *testing.T) {
+	t.Parallel()
+	_, a, _ := pair(t)
+	k := kernel(t, a)
+	as := on(a, "fd51::1/64", "fd51::2/64", "fd99::101/64")
+	none(t, k.Add(as, time.Minute))
+	routes := func() string { return run(t, a, "ip", "-6", "route", "show", "dev", "eth0") }
+	none(t, k.Delete(as[1:]))
+	if got := routes(); !strings.Contains(got, "fd51::/64") || !strings.Contains(got, "fd99::/64") {
+		t.Errorf("a route went that others need:\n%s", got)
+	}
+	none(t, k.Delete(as[:1]))
+	if got := routes(); strings.Contains(got, "fd51::/64") || !strings.Contains(got, "fd99::/64") {
+		t.Errorf("want the host's route alone, got\n%s", got)
+	}
+}
+
 // The kernel gives the route of an IPv6 subnet the lifetime of the address that brings it, even if the route was there
 // with a longer lifetime of its own: from router advertisements, say.
 func TestLeaseDoesNotShortenTheHostsRoute(t *testing.T) {

@@ -14,12 +14,13 @@ import (
 
 // The parts of rtnetlink that are needed here, from linux/if_addr.h, linux/if_link.h, linux/if.h and linux/if_arp.h.
 const (
-	rtmNewLink = 16
-	rtmDelLink = 17
-	rtmGetLink = 18
-	rtmNewAddr = 20
-	rtmDelAddr = 21
-	rtmGetAddr = 22
+	rtmNewLink  = 16
+	rtmDelLink  = 17
+	rtmGetLink  = 18
+	rtmNewAddr  = 20
+	rtmDelAddr  = 21
+	rtmDelRoute = 25
+	rtmGetAddr  = 22
 
 	rtmGetRoute = 26
 
@@ -60,6 +61,10 @@ const (
 	rtaDst     = 1
 	rtaOif     = 4
 	routeLocal = 2 // RTN_LOCAL
+
+	routeUnicast        = 1   // RTN_UNICAST
+	routeTableMain      = 254 // RT_TABLE_MAIN
+	routeProtocolKernel = 2   // RTPROT_KERNEL
 
 	// forever is the lifetime of an address without one.
 	forever = math.MaxUint32
@@ -154,6 +159,19 @@ func (at Attributes) flags(six, noPrefixRoute bool) (flags uint32) {
 // routeQuestion asks for the route to an IPv6 address on its own link.
 func routeQuestion(a Address) []byte {
 	head := [lengthRouteMsg]byte{0: familyIPv6, 1: 128}
+	e := netlink.NewAttributeEncoder()
+	e.Bytes(rtaDst, a.Prefix.Addr().AsSlice())
+	e.Uint32(rtaOif, uint32(a.Link))
+	attributes, err := e.Encode()
+	if err != nil {
+		return nil // as in addressMessage
+	}
+	return append(head[:], attributes...)
+}
+
+// roadMessage names the route of an IPv6 subnet that the kernel made for an address.
+func roadMessage(a Address) []byte {
+	head := [lengthRouteMsg]byte{0: familyIPv6, 1: byte(a.Prefix.Bits()), 4: routeTableMain, 5: routeProtocolKernel, 7: routeUnicast}
 	e := netlink.NewAttributeEncoder()
 	e.Bytes(rtaDst, a.Prefix.Addr().AsSlice())
 	e.Uint32(rtaOif, uint32(a.Link))

@@ -20,9 +20,12 @@ func (n *neighbourhood) note(a Address, found InterfaceAddr, w worn, held map[Ad
 	}
 	n.ipv6[bare(a)] = a
 	if found.Proto != Protocol && !held[a] {
-		n.subnets[Address{a.Prefix.Masked(), a.Link}] = true
+		n.subnets[subnet(a)] = true
 	}
 }
+
+// subnet is what an address is in, on its link.
+func subnet(a Address) Address { return Address{a.Prefix.Masked(), a.Link} }
 
 // bare is the address without its length.
 func bare(a Address) Address {
@@ -54,5 +57,5 @@ func (n *neighbourhood) routed(a Address, at Attributes) bool {
 		return false
 	}
 	return addr.Is6() && (a.Prefix.IsSingleIP() || addr.IsLinkLocalUnicast() ||
-		n.subnets[Address{a.Prefix.Masked(), a.Link}])
+		n.subnets[subnet(a)])
 }

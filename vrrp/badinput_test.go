@@ -217,7 +217,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	seen := map[Discard]bool{
 		// Of adverts that are good: see preempt_test.go.
-		NoteLowerPriority: true, NotePreemptDelay: true,
+		NoteLowerPriority: true, NotePreemptDelay: true, NoteReleased: true,
 		NoteGroup:     true, // needs two virtual routers: TestFollowerNotesBetterActive
 		DiscardReplay: true, // needs two packets: TestReplaysAreRefusedPerSource
 	}

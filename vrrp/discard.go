@@ -39,6 +39,7 @@ const (
 	NoteOwner                    // another owner: priority 255 beside ours (erratum 8298)
 	NoteGroup                    // the IPv6 side heard a better Active; the IPv4 side decides
 	NoteLowerPriority            // of an Active that is about to be pre-empted
+	NoteReleased                 // of an Active that leaves
 	NotePreemptDelay             // of one that is pre-empted after the delay
 	NoteChecksum                 // that of an old peer, which is answered in kind
 	discards                     // how many there are
@@ -107,6 +108,8 @@ func (d Discard) String() string {
 		return "accepted: a better active node for IPv6; the IPv4 side decides"
 	case NoteLowerPriority:
 		return "its priority is lower than ours: its sender is about to be pre-empted"
+	case NoteReleased:
+		return "the active node releases the address"
 	case NotePreemptDelay:
 		return "accepted: its priority is lower than ours, and its sender is pre-empted after the delay"
 	case NoteChecksum:
@@ -190,6 +193,6 @@ func (g *GlobalCounters) count(d Discard, c *Counters) {
 		if c == &none {
 			g.DestinationErrors++
 		}
-	case DiscardNone, NoteOwner, NoteGroup, NoteLowerPriority, NotePreemptDelay, NoteChecksum, discards:
+	case DiscardNone, NoteOwner, NoteGroup, NoteLowerPriority, NotePreemptDelay, NoteReleased, NoteChecksum, discards:
 	}
 }

@@ -36,6 +36,9 @@ func (m *machine) receiveAsBackup(now Time, a *Advert, src netip.Addr, out []Act
 	if a.Priority == Release {
 		if !m.follows() {
 			m.trust()
+			if m.why != ReasonReleased { // once in a silence
+				out = append(out, Action{ID: m.id, Kind: Discarded, Discard: NoteReleased, Peer: src})
+			}
 			m.deadline, m.why = now.Add(m.skew()), ReasonReleased
 		}
 		return out

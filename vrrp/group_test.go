@@ -29,7 +29,7 @@ func TestFollowerMovesWithItsLeaderInOneBatch(t *testing.T) {
 	wants(t, s.next(), "send 100", timesOut, "2: send 100", comes)
 	wants(t, s.hear(1, 200, lower4), "send 100", "2: send 100", losesByPriority, goes)
 	s.due(dead)
-	wants(t, s.hear(1, Release, lower4))
+	wants(t, s.hear(1, Release, lower4), releases)
 	wants(t, s.next(), "send 100", isReleased, "2: send 100", comes)
 	wants(t, s.r.Yield(s.now, 1, ReasonYield, nil), "active to backup: stepped back", goes)
 	s.next()

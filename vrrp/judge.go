@@ -113,7 +113,9 @@ func (r *Router) remark(now Time, m *machine, a *Advert, src netip.Addr, out []A
 	}
 	if n := len(out); a.Interval != m.cfg.Interval {
 		if remark(NoteInterval); len(out) > n {
-			out[n].Before, out[n].Interval = m.interval, a.Interval
+			if m.state == Backup {
+				out[n].Before, out[n].Interval = m.interval, a.Interval
+			}
 		}
 	}
 	if !sameAddresses(a.Addresses, m.cfg.Addresses) {

@@ -142,7 +142,7 @@ func cells() map[string]map[string]outcome {
 			"lower priority, no pre-emption":    {Backup, dead, nil},
 			"higher priority, our own":          {Backup, dead - tenth, acts(own)},
 			"higher priority, another interval": {Backup, 3*400*time.Millisecond + 156*400*time.Millisecond/256, acts(interval)},
-			"priority 0, after a sleep":         {Backup, skewed, nil},
+			"priority 0, after a sleep":         {Backup, skewed, acts(releases)},
 			"reload, longer interval":           {Backup, 3*5*time.Second + 156*5*time.Second/256, nil},
 			"reload, shorter interval":          {Backup, 3*tenth + 156*tenth/256, nil},
 		},
@@ -153,7 +153,7 @@ func cells() map[string]map[string]outcome {
 			"lower priority, no pre-emption":    {Active, second - tenth, acts("send 100", tellsRival)}, // in Active
 			"higher priority, our own":          {Active, second - tenth, acts(own)},
 			"higher priority, another interval": {Backup, 3*400*time.Millisecond + 156*400*time.Millisecond/256, acts(interval, "send 100", losesByPriority)},
-			"priority 0, after a sleep":         {Backup, skewed, acts(isLate)},
+			"priority 0, after a sleep":         {Backup, skewed, acts(isLate, releases)},
 			"reload, shorter interval":          {Active, tenth, nil},
 		},
 		releasing: {

@@ -156,3 +156,16 @@ func TestAnotherIntervalIsToldWithTheOneBefore(t *testing.T) {
 		t.Errorf("%+v, want a note from %v to %v", acts, c.Interval, other.Interval)
 	}
 }
+
+// A release is said once, however often it is sent, until an Active was heard again.
+func TestReleaseIsToldOnceInASilence(t *testing.T) {
+	t.Parallel()
+	s := newStation(t, config4())
+	s.up(1)
+	s.hear(1, 200, higher4)
+	for range 2 {
+		wants(t, s.hear(1, Release, higher4), releases)
+		wants(t, s.hear(1, Release, higher4))
+		wants(t, s.hear(1, 200, higher4))
+	}
+}

@@ -164,6 +164,7 @@ func wants(t testing.TB, got []Action, want ...string) {
 
 // What tests expect most often.
 const (
+	releases        = "note: the active node releases the address"
 	preemptsSoon    = "note: its priority is lower than ours: its sender is about to be pre-empted"
 	preemptsLater   = "note: accepted: its priority is lower than ours, and its sender is pre-empted after the delay"
 	becomesBackup   = "initialize to backup: started"

@@ -191,6 +191,9 @@ func (p *parser) preferred(a *Address, t Token, block string) {
 	} else if i, ok := p.integer(block+": preferred_lft", t, 0, 1<<32-2); ok {
 		a.Preferred = uint32(i)
 	}
+	if a.Prefix.Addr().Is4() { // of which keepalived reads it, and does nothing
+		a.Preferred = Forever
+	}
 }
 
 // scopeHost is the scope of what is good on this machine only.

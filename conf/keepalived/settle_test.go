@@ -172,7 +172,7 @@ func TestAddresses(t *testing.T) {
 	}{
 		{"10.5.5.5/33", "Prefix = 10.5.5.5/32", `100:21: warning: virtual_ipaddress: "10.5.5.5/33": want a length from 0 to 32, which is taken`},
 		{"10.5.5.6/31 brd +", "Broadcast -", "100:37: warning: virtual_ipaddress: a length of 31 leaves no broadcast; it is ignored"},
-		{"10.5.5.7/24 brd - preferred_lft 5 scope 7", "Prefix = 10.5.5.7/24|Broadcast = 10.5.5.0|Preferred = 5|Scope = 7", ""},
+		{"10.5.5.7/24 brd - preferred_lft 5 scope 7", "Prefix = 10.5.5.7/24|Broadcast = 10.5.5.0|Preferred = 4294967295|Scope = 7", ""},
 		{"10.5.5.8/24 brd + scope foo dev eth1 label abc", "Broadcast = 10.5.5.255|Dev = eth1|Label = abc|Scope -|ImpliedDev -",
 			`100:45: warning: virtual_ipaddress: scope is global, site, link, host, nowhere or a number up to 255, not "foo"; it is ignored`},
 		{"10.5.5.9/24 bogus dev eth1", "Dev = eth1", `100:33: warning: virtual_ipaddress: unknown option "bogus"; it is ignored`},

@@ -77,7 +77,7 @@ func straight(acts []vrrp.Action) []vrrp.Action {
 			passed[a.ID] = i
 		case passes && a.To == vrrp.Initialize:
 			skip[was] = true
-			acts[i].From = vrrp.Active
+			acts[i].From, acts[i].Reason = vrrp.Active, vrrp.ReasonSync
 		}
 	}
 	out := acts[:0]
@@ -108,7 +108,7 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 	}
 	initial := !r.begun
 	r.begun = true
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "released", a.Reason == vrrp.ReasonReleased, "moves", r.moves())
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "synced", a.Reason == vrrp.ReasonSync, "moves", r.moves())
 }
 
 // record prepares the record of an action.
@@ -131,6 +131,10 @@ func (d *Daemon) discarded(r *router, a vrrp.Action) func() {
 		fields = r.fields(fields...)
 	}
 	switch {
+	case a.Discard == vrrp.NoteReleased:
+		return func() {
+			d.report.Report(event.ActiveReleases, fmt.Sprintf("%s: %s releases it", r.service.Name, a.Peer), fields...)
+		}
 	case a.Discard == vrrp.NoteLowerPriority || a.Discard == vrrp.NotePreemptDelay:
 		fields = append(fields, "peer_priority", int(a.PeerPriority))
 		if a.Interval > 0 {

@@ -21,7 +21,7 @@ func TestBackupOnTheWayToAFaultIsLeftOut(t *testing.T) {
 		"nothing": {},
 		"a member of a group fails": {
 			[]vrrp.Action{enter(2, active, backup, vrrp.ReasonSync), enter(1, active, initialize, vrrp.ReasonLink), enter(2, backup, initialize, vrrp.ReasonLink)},
-			[]vrrp.Action{enter(1, active, initialize, vrrp.ReasonLink), enter(2, active, initialize, vrrp.ReasonLink)},
+			[]vrrp.Action{enter(1, active, initialize, vrrp.ReasonLink), enter(2, active, initialize, vrrp.ReasonSync)},
 		},
 		"it stays": {
 			[]vrrp.Action{enter(2, active, backup, vrrp.ReasonSync)},

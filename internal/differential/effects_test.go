@@ -32,7 +32,7 @@ func effectCases() []Case {
 		one("IPv6 routes and rules", globals+router("VI_1", "virtual_ipaddress { fe80::100/64 }", "virtual_routes { 2001:db8::/32 via fd99::254 dev eth0 metric 7 }", "virtual_rules { from fd99::/64 table 100 priority 300 }"), startA, stopA),
 		twoLinks(one("static items", globals+"static_ipaddress {\n 10.98.0.50/24 dev eth1\n fd98::50/64 dev eth1\n}\nstatic_routes {\n 198.51.100.0/24 via 10.98.0.254 dev eth1\n}\nstatic_rules {\n from 10.98.0.50 table 100 preference 400\n}\n"+
 			router("VI_1"), startA, stopA)),
-		one("options of addresses", globals+router("VI_1", "virtual_ipaddress { 10.99.0.100/24 label eth0:v brd +; 10.99.0.101/32 scope link; 10.99.0.102/32 peer 10.99.7.1; 10.99.0.103/24 brd 10.99.0.255 preferred_lft 0; 10.99.0.104/24 noprefixroute; 10.99.0.105 }",
+		one("options of addresses", globals+router("VI_1", "virtual_ipaddress { 10.99.0.100/24 label eth0:v brd +; 10.99.0.101/32 scope link; 10.99.0.102/32; 10.99.0.103/24 brd 10.99.0.255 preferred_lft 0; 10.99.0.104/24 noprefixroute; 10.99.0.105 }",
 			"virtual_ipaddress_excluded { fd99::100/64 -nodad; fd99::101; fd99::102/64 home preferred_lft 0 }"), startA, stopA),
 		twoLinks(one("addresses on another interface", globals+router("VI_1", "virtual_ipaddress { 10.98.0.100/24 dev eth1; 10.99.0.100/24 }"), startA,
 			Step{"eth1 is lost", Unplug("a", "eth1"), Until{"a VI_1 FAULT", "a called any 1"}})),

@@ -58,6 +58,7 @@ func Play(ctx context.Context, lab *netlab.Lab, c *Case, program Program) (*Reco
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, p.own)
 	from, last := begin, map[string]string{}
 	for i, to := range ends {
 		for kind, about := range seen(list, from, to, c.Counted, last) {
@@ -85,6 +86,18 @@ func instances(conf string) []string {
 		}
 	}
 	return names
+}
+
+// own tells announcements of a node's own addresses: those are the lab's.
+func (p *play) own(s sight) bool {
+	for _, h := range p.hosts {
+		for prefix := range h.before {
+			if a, err := netip.ParsePrefix(prefix); s.announce && err == nil && strings.HasPrefix(s.text, "proto_ipv4 "+a.Addr().String()+" ") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // play is a case in progress.

@@ -66,6 +66,7 @@ const (
 	SessionUp       ID = 1506
 	AdvertDiscarded ID = 1601
 	PreemptPending  ID = 1602
+	ActiveReleases  ID = 1603
 	WorkerDied      ID = 1701
 	AfterCrash      ID = 1702
 	NodeAlive       ID = 1801
@@ -149,6 +150,7 @@ func Catalogue() []Info {
 		{SessionUp, "bfd_up", slog.LevelInfo, false, "A session of bidirectional forwarding detection came up."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
 		{PreemptPending, "preempt_pending", slog.LevelInfo, false, "A Backup hears an Active of lower priority and will pre-empt it, after the field delay if there is one; at most one in ten seconds."},
+		{ActiveReleases, "active_releases", slog.LevelInfo, false, "A Backup heard priority 0: the Active releases its addresses, and the best Backup takes over within Skew_Time."},
 		{WorkerDied, "worker_died", slog.LevelError, true, "The working process died or hung; its last will was carried out and it is started again."},
 		{AfterCrash, "after_crash", slog.LevelWarn, false, "The working process was started again after a crash; it pre-empts nobody for a minute."},
 		{NodeAlive, "node_alive", slog.LevelInfo, false, "Another node is heard over the cluster channel."},

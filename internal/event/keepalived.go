@@ -100,8 +100,8 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 	}
 	switch fields["event"] {
 	case Active.String():
-		if fields["released"] == "true" {
-			more("Backup received priority 0 advertisement")
+		if fields["initial"] == "true" { // an owner
+			remove(true)
 		}
 		more("Receive advertisement timeout")
 		add("Entering MASTER STATE")
@@ -135,7 +135,9 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 			add("Entering FAULT STATE")
 		}
 		if wasActive {
-			more("sent 0 priority")
+			if fields["synced"] != "true" {
+				more("sent 0 priority")
+			}
 			remove(false)
 		}
 		return lines
@@ -164,6 +166,9 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 			return nil // what is in force after all is told then
 		}
 		add(fmt.Sprintf("Changing effective priority from %s to %s", fields["from"], fields["priority"]))
+		return lines
+	case ActiveReleases.String():
+		more("Backup received priority 0 advertisement")
 		return lines
 	case PreemptPending.String():
 		if wait, err := time.ParseDuration(fields["delay"]); err == nil {

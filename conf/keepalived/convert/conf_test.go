@@ -57,7 +57,7 @@ func alike(t *testing.T, c *keepalived.Config, cfg *conf.Config) {
 	var want, got []router
 	for _, i := range c.Instances {
 		r := router{Name: i.Name, Interface: i.Interface.V, VRID: i.VRID.V, Priority: i.Priority.V, Version: i.Version.V, Interval: i.Interval.V.String(),
-			PreemptDelay: i.PreemptDelay.V.String(), Preempt: !i.NoPreempt.V, Active: i.State.V == keepalived.Master && i.Priority.V < 255, Accept: i.Accept.V,
+			PreemptDelay: i.PreemptDelay.V.String(), Preempt: !i.NoPreempt.V, Accept: i.Accept.V,
 			Checks: len(i.Tracks.Interfaces) + len(i.Tracks.Scripts) + len(i.Tracks.Files) + len(i.Tracks.Processes) + len(i.Tracks.BFDs),
 			Routes: len(i.Routes), Rules: len(i.Rules), Password: !i.Password.V.IsZero(), Release: true,
 			Mail: i.Notify.Mail.V && c.Global.Mail.Server.IsSet() && len(c.Global.Mail.To) > 0}

@@ -51,10 +51,9 @@ func addressLine(a keepalived.Address, own bool) string {
 	b.flag("autojoin", a.AutoJoin)
 	b.flag("-nodad", a.DAD)
 	switch {
-	case a.Prefix.Addr().Is4(): // of which keepalived reads it, and no more
 	case a.Preferred != keepalived.Forever:
 		b.pair("preferred_lft", a.Preferred, true)
-	default: // which Regent does not prefer, as a rule
+	case a.Prefix.Addr().Is6(): // which Regent does not prefer, as a rule
 		b.pair("preferred_lft", "forever", true)
 	}
 	b.flag("no_track", a.NoTrack)

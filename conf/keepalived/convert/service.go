@@ -93,9 +93,7 @@ func linkLocal(a keepalived.Address) bool { return a.Prefix.Addr().IsLinkLocalUn
 
 // election writes who takes over from whom, and when.
 func (v *converter) election(i *keepalived.Instance) {
-	if i.State.V == keepalived.Master && i.Priority.V != 255 {
-		v.set(i.State.At, "initial_state", "active")
-	}
+	// state MASTER is not written: below priority 255 it changes nothing, keepalived 2.2.7 waits for other masters all the same.
 	if i.NoPreempt.V {
 		v.set(i.NoPreempt.At, "preempt", false)
 	}

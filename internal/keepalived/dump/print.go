@@ -110,15 +110,15 @@ func (a Address) String() string {
 		return p.String()
 	}
 	b.WriteString(host(a.Prefix))
-	if a.Peer.IsValid() {
-		b.WriteString(" peer " + host(a.Peer))
-	}
 	if a.Broadcast.IsValid() {
 		b.WriteString(" brd " + a.Broadcast.String())
 	}
 	b.WriteString(" dev " + a.Device + " scope " + orElse(a.Scope, "global"))
 	if a.Label != "" {
 		b.WriteString(" label " + a.Label)
+	}
+	if a.Peer.IsValid() {
+		b.WriteString(" peer " + a.Peer.String())
 	}
 	if a.NoTrack {
 		b.WriteString(" no_track")
