@@ -14,7 +14,8 @@ import (
 func (p *parser) instanceKeywords() []Keyword {
 	i := &p.instance
 	return slices.Concat(in("vrrp_instance",
-		kw("state", Everywhere, "MASTER|BACKUP", "BACKUP", action{needs: 1, limit: 1, do: p.state}),
+		kw("state", Everywhere, "MASTER|BACKUP", "BACKUP", action{needs: 1, limit: 1, do: p.state},
+			note("MASTER counts with priority 255 alone: others wait for an Active first, as in keepalived 2.2")),
 		kw("interface", Everywhere, "IF", "eth0", p.word(&i.Interface)),
 		kw("virtual_router_id", Everywhere, "1-255", "51", p.number(&i.VRID, 1, 255)),
 		kw("priority", Everywhere, "1-255", "100", p.number(&i.Priority, 1, 255)),

@@ -108,7 +108,7 @@ func (d *Daemon) entered(r *router, a vrrp.Action) func() {
 	}
 	initial := !r.begun
 	r.begun = true
-	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "synced", a.Reason == vrrp.ReasonSync, "moves", r.moves())
+	return d.record(id, "is "+a.To.String(), r, a, "from", a.From.String(), "state", a.To.String(), "planned", a.Reason == vrrp.ReasonShutdown, "initial", initial, "added", r.added, "synced", a.Reason == vrrp.ReasonSync, "moves", r.moves())
 }
 
 // record prepares the record of an action.

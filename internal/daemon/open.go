@@ -111,7 +111,7 @@ func (d *Daemon) begin() error {
 	if delay > 0 {
 		d.o.Log.Info(fmt.Sprintf("Delaying startup for %g seconds", delay.Seconds()))
 	}
-	if err := d.create(services, hold, delay); err != nil {
+	if err := d.create(services, hold, delay, false); err != nil {
 		return err
 	}
 	d.regroup()

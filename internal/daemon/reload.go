@@ -83,7 +83,7 @@ func (d *Daemon) reload() {
 			leave = append(leave, r)
 		}
 	}
-	if err := d.create(fresh, 0, 0); err != nil {
+	if err := d.create(fresh, 0, 0, true); err != nil {
 		d.o.Log.Error(fmt.Sprintf("reload: %v", err))
 	}
 	d.regroup()
@@ -202,14 +202,14 @@ func (d *Daemon) refresh(rs, retold []*router) {
 }
 
 // create makes the routers of services, all in one visit to the loop; hold is for a start after a crash, delay for any start of the
-// daemon.
-func (d *Daemon) create(services []*conf.Service, hold, delay time.Duration) error {
+// daemon; added if it is a reload that brings them.
+func (d *Daemon) create(services []*conf.Service, hold, delay time.Duration, added bool) error {
 	var fresh []*router
 	for _, s := range services {
 		leader := vrrp.ID(0)
 		for _, sp := range specs(d.cfg, s, d.preferences[s.Name], hold) {
 			d.lastID++
-			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting"}
+			r := &router{spec: sp, id: d.lastID, since: time.Now(), reason: "starting", added: added}
 			r.silent = !d.preferences[s.Name].takes
 			r.vrrp.Leader, r.vrrp.Delay = leader, max(0, delay)
 			leader = r.id // the IPv6 side, which comes second, moves with the IPv4 side

@@ -34,6 +34,7 @@ type router struct {
 	peer   netip.Addr // whom the last transition was about
 
 	refusing  bool                      // not guarded, but about to lose its addresses
+	added     bool                      // by a reload
 	begun     bool                      // it has had a state before, or waited for one
 	silent    bool                      // policy wants no part in the election
 	returning bool                      // it takes part again when its address is handed over

@@ -43,7 +43,7 @@ func (h *Host) observe(ctx context.Context, p *play) (Observation, error) {
 	if err := h.observeCalls(o, p); err != nil {
 		return nil, err
 	}
-	h.observeFIFOs(o, p.c.Ordered)
+	h.observeFIFOs(o, p)
 	if h.running() {
 		text, err := h.dump(ctx)
 		if err != nil {
@@ -93,15 +93,15 @@ func (h *Host) observeCalls(o Observation, p *play) error {
 // fifoName finds whom a line is about.
 var fifoName = regexp.MustCompile(`^(?:INSTANCE|GROUP) "([^"]*)"`)
 
-// observeFIFOs adds the lines since the last step.
-func (h *Host) observeFIFOs(o Observation, ordered bool) {
+// observeFIFOs adds the lines since the last step. What a reader that is ended saw may be up to chance.
+func (h *Host) observeFIFOs(o Observation, p *play) {
 	if h.seen.fifo == nil {
 		h.seen.fifo = map[string]int{}
 	}
 	add := func(file string, lines []string) {
 		for _, line := range lines {
 			about := file
-			if m := fifoName.FindStringSubmatch(line); m != nil && !ordered {
+			if m := fifoName.FindStringSubmatch(line); m != nil && !p.c.Ordered {
 				about += " " + m[1]
 			}
 			o.add(FIFO, about, strings.TrimRight(line, "\n"))
@@ -113,6 +113,6 @@ func (h *Host) observeFIFOs(o Observation, ordered bool) {
 		h.seen.fifo[name] = len(all)
 	}
 	all := h.read()
-	add("read", all[h.seen.read:])
+	add("read", p.certain(all[h.seen.read:]))
 	h.seen.read = len(all)
 }

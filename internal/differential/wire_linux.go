@@ -31,6 +31,7 @@ type sight struct {
 	about    string
 	text     string
 	announce bool
+	last     bool          // an advert of priority 0
 	interval time.Duration // that an advert tells
 }
 
@@ -49,7 +50,7 @@ func sights(ctx context.Context, path string) ([]sight, error) {
 		s := sight{at: time.Unix(seconds, nanos)}
 		switch {
 		case r["vrrp.version"] != "":
-			s.interval = interval(r)
+			s.interval, s.last = interval(r), r["vrrp.prio"] == "0"
 			s.about = fmt.Sprintf("%s%s VRID %s", r["ip.src"], r["ipv6.src"], r["vrrp.virt_rtr_id"])
 			s.text = named(r, "eth.src", "eth.dst", "ip.dst", "ip.ttl", "ipv6.dst", "ipv6.hlim", "vrrp.version", "vrrp.prio",
 				"vrrp.adver_int", "vrrp.short_adver_int", "vrrp.ip_addr", "vrrp.ipv6_addr", "vrrp.auth_type", "vrrp.auth_string", "vrrp.checksum.status", "ah.spi")
@@ -119,7 +120,7 @@ func seen(list []sight, from, to time.Time, counted bool, last map[string]string
 		}
 	}
 	for about, s := range latest {
-		if to.Sub(s.at) < s.interval*3/2 {
+		if !s.last && to.Sub(s.at) < s.interval*3/2 {
 			o.add(Wire, about, "goes on sending")
 		}
 	}

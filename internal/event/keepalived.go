@@ -117,7 +117,9 @@ func keepalivedLines(message string, fields map[string]string, detail bool) (lin
 	case Backup.String():
 		switch {
 		case !wasActive && fields["initial"] == "true":
-			remove(true)
+			if fields["added"] != "true" {
+				remove(true)
+			}
 			add("Entering BACKUP STATE (init)")
 			return lines
 		case wasActive && fields["peer"] != "" && fields["peer_priority"] == fields["priority"]:

@@ -97,6 +97,7 @@ func TestKeepalivedLinesWithDetail(t *testing.T) {
 			[]string{"(V) Entering FAULT STATE", "(V) sent 0 priority", "(V) removing VIPs."}},
 		"stop":                  {Initialize, map[string]string{"from": "active", "planned": "true"}, nil, []string{"(V) sent 0 priority", "(V) removing VIPs."}},
 		"starts":                {Backup, map[string]string{"from": "initialize", "initial": "true"}, []string{"(V) Entering BACKUP STATE (init)"}, []string{"(V) removing VIPs.", "(V) Entering BACKUP STATE (init)"}},
+		"is added":              {Backup, map[string]string{"from": "initialize", "initial": "true", "added": "true"}, []string{"(V) Entering BACKUP STATE (init)"}, nil},
 		"fault from the start":  {LinkLost, map[string]string{"fault": "initial"}, []string{"text", "(V) Entering FAULT STATE (init)"}, []string{"text", "(V) removing VIPs.", "(V) Entering FAULT STATE (init)"}},
 		"priority":              {Priority, map[string]string{"from": "100", "priority": "80"}, []string{"(V) Changing effective priority from 100 to 80"}, nil},
 		"rival":                 {SplitHealed, map[string]string{"peer": "10.0.0.2", "peer_priority": "50", "priority": "100"}, []string{"(V) Received advert from 10.0.0.2 with lower priority 50, ours 100, forcing new election"}, nil},

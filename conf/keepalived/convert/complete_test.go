@@ -168,7 +168,7 @@ func TestEachValueOfTheModelCounts(t *testing.T) {
 		"Global.HigherPrioSendAdvert", "Global.DynamicInterfaces", "Global.AllowIfChanges", "Global.DisableLocalIGMP", "Global.LogUnknownVRIDs",
 		"Global.VMACAddrPrefix", "Global.NFTables", "Global.IPTables", "Linkbeats[]", "TrackGroups[]", "LVS[]", "BFDs[].VRRP",
 		"Instances[].NoAddresses", "Instances[].Promote", "Instances[].FaultNoPeer", "Instances[].TrackSource", "Instances[].VRF", "Instances[].ReceiveBuffer",
-		"Instances[].TimerExpiredBackup", "Instances[].SkipCheckAdvAddr", "Instances[].Strict", "Instances[].HigherPrioSendAdvert", "Instances[].Linkbeat",
+		"Instances[].TimerExpiredBackup", "Instances[].State", "Instances[].SkipCheckAdvAddr", "Instances[].Strict", "Instances[].HigherPrioSendAdvert", "Instances[].Linkbeat",
 		"Instances[].VMAC.Tell",
 		"Instances[].VMACAddresses",                                                  // each address has got it
 		"Instances[].OldChecksum", "Instances[].V3ChecksumAsV2", "Global.VMACPrefix", // of no use with IPv6, or beside a name: see the test above
