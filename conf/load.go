@@ -33,8 +33,6 @@ type Options struct {
 	Template func(text string) error
 	// Alerts judges where alerts go; nil: all is good.
 	Alerts func(Alerts) error
-	// Lacking are keys that whoever runs the configuration cannot do: they are refused where they ask for something. nil: none.
-	Lacking []string
 	// Address, Rule and Route judge lines in iproute2's words, an address without its options left out; nil: all are good. dev
 	// is the interface of a route that names none, "" if there is no such one.
 	Address, Rule func(line string) error

@@ -205,36 +205,3 @@ func TestThousandsOfServices(t *testing.T) {
 		t.Fatalf("diagnostics:\n%s", diags)
 	}
 }
-
-func TestWhatCannotBeDoneIsRefusedAtItsPlace(t *testing.T) {
-	t.Parallel()
-	const service = "[[service]]\nname = \"a\"\ninterface = \"eth0\"\nvirtual_router_id = 1\npriority = 100\naddresses = [\"10.0.0.1/24@LINE@\"]\n@KEY@\n"
-	text := func(line, key string) string {
-		return strings.NewReplacer("@LINE@", line, "@KEY@", key).Replace(service)
-	}
-	all := []string{"vmac", "accept", "excluded_addresses", "routes", "rules", "use_vmac",
-		"static_addresses", "static_routes", "static_rules"}
-	for name, c := range map[string]struct{ text, want string }{
-		"vmac":              {text("", "vmac = true"), "f:7:8: error: service \"a\": vmac: this version"},
-		"vmac, not asked":   {text("", "vmac = false"), ""},
-		"accept":            {text("", "accept = false"), "accept: this version"},
-		"accept, not asked": {text("", "accept = true"), ""},
-		"excluded":          {text("", "excluded_addresses = [\"10.0.1.1/24\"]"), "excluded_addresses: this version"},
-		"routes":            {text("", "routes = [\"default via 10.0.0.9\"]"), "routes: this version"},
-		"rules":             {text("", "rules = [\"from all\"]"), "rules: this version"},
-		"options":           {text(" use_vmac", ""), "use_vmac: this version"},
-		"a device":          {text(" dev eth1 label eth1:1", ""), ""},
-		"static":            {"static_rules = [\"from all\"]\n" + text("", ""), "static_rules: this version"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, diags := Options{HostName: "db1", Secret: fakeSecrets, Lacking: all}.Parse("f", []byte(c.text))
-			if got := diags.String(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
-				t.Errorf("%q, want %q", got, c.want)
-			}
-			if _, diags := (Options{HostName: "db1", Secret: fakeSecrets}).Parse("f", []byte(c.text)); len(diags) > 0 {
-				t.Errorf("who can do everything hears %s", diags)
-			}
-		})
-	}
-}

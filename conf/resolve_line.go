@@ -20,7 +20,6 @@ func addressLine(s scope, v scalar[string]) (p netip.Prefix, options string, ok 
 	if options == "" {
 		return p, "", true
 	}
-	lacking(s, "use_vmac", v.given, slices.Contains(strings.Fields(options), "use_vmac"))
 	return p, options, judge(s, "address", s.d.options.Address, scalar[string]{v.given, text + " " + options})
 }
 
@@ -99,9 +98,6 @@ func (r *serviceResolver) advertised() (out []netip.Addr) {
 
 // resolveStatic resolves what is there as long as the daemon runs.
 func resolveStatic(s scope, raw *rawConfig, cfg *Config) {
-	lacking(s, "static_addresses", raw.StaticAddresses.given, len(raw.StaticAddresses.V) > 0)
-	lacking(s, "static_routes", raw.StaticRoutes.given, len(raw.StaticRoutes.V) > 0)
-	lacking(s, "static_rules", raw.StaticRules.given, len(raw.StaticRules.V) > 0)
 	for i, e := range raw.StaticAddresses.V {
 		if !e.Set {
 			continue

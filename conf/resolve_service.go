@@ -51,7 +51,6 @@ func (r *serviceResolver) resolve() Service {
 	r.control()
 	r.respond()
 	r.notify()
-	r.lacking()
 	return r.out
 }
 

@@ -13,12 +13,7 @@ import (
 
 // confOptions are how configurations are read here: what package conf cannot judge, the packages judge that will run it.
 func confOptions(node string) conf.Options {
-	return conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts, Lacking: notYet, Address: checkAddress, Route: checkRoute, Rule: checkRule}
-}
-
-// notYet are keys that are read, and converted from keepalived.conf, but that the daemon cannot do in this version.
-var notYet = []string{
-	"vmac", "use_vmac",
+	return conf.Options{Node: node, Template: answer.CheckTemplate, Alerts: checkAlerts, Address: checkAddress, Route: checkRoute, Rule: checkRule}
 }
 
 // checkAddress judges an address with its options.

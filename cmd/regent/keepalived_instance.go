@@ -77,7 +77,7 @@ func addressOf(v *keepalived.Instance, a keepalived.Address) dump.Address {
 			out.Flags = append(out.Flags, f.name)
 		}
 	}
-	if v.VMAC != nil && out.Device == v.Interface.V {
+	if v.VMAC != nil && a.OnInstance(v) {
 		out.Device = vmacName(v) + "@" + v.Interface.V
 	}
 	if a.Preferred != keepalived.Forever {

@@ -251,3 +251,9 @@ type Rule struct {
 	NoTrack    bool
 	TrackGroup string // static rules only
 }
+
+// OnInstance reports whether an address is on what the instance's own addresses are on: its interface or VMAC. That interface by name
+// is the VMAC for addresses of the instance's family alone.
+func (a Address) OnInstance(i *Instance) bool {
+	return a.ImpliedDev || a.Dev == i.Interface.V && (i.VMAC == nil || a.Prefix.Addr().Is6() == i.IPv6)
+}

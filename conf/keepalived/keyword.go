@@ -4,7 +4,6 @@ package keepalived
 
 import (
 	"fmt"
-	"slices"
 )
 
 // Class says how often a keyword is met.
@@ -57,9 +56,6 @@ type Keyword struct {
 	Support Support
 	Note    string
 	Example string // a line or block that is good
-	// Later: the language has it, and it is converted, but the daemon cannot do it in this version: a file that asks for it is
-	// refused when it is run or checked.
-	Later bool
 
 	needs int  // arguments
 	limit int  // arguments that are read, -1 for any number
@@ -74,18 +70,9 @@ func Keywords() []Keyword {
 	table := newParser(&log{}, Options{}).keywords()
 	for i := range table {
 		table[i].do = nil
-		table[i].Later = table[i].Support == Supported && (slices.Contains(later, table[i].Name) || slices.Contains(laterBlocks, table[i].Block))
 	}
 	return table
 }
-
-// later are keywords that the daemon cannot do in this version, laterBlocks blocks of such.
-var (
-	later = []string{
-		"use_vmac", "use_vmac_addr", "vmac_xmit_base", "vmac_prefix", "vmac_addr_prefix",
-	}
-	laterBlocks = []string{}
-)
 
 // action is what the parser does for a keyword.
 type action struct {

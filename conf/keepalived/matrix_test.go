@@ -90,8 +90,6 @@ func verdict(k Keyword) string {
 	switch {
 	case k.Note == balancer:
 		return "load balancer"
-	case k.Later:
-		return "not yet"
 	case k.Support == Accepted:
 		return "not needed"
 	case k.Support == Warned:

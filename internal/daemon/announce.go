@@ -37,7 +37,7 @@ func (h holding) announcing() (takeover.Policy, bool) {
 		p.Interval = g.NAInterval
 	}
 	// Switches between here and hosts learn the place of the virtual MAC from adverts, which leave on the service's link alone.
-	if elsewhere := h.address.Link != h.router.link; elsewhere && g.Extra > 0 && (h.router.service.VMAC || g.ExtraAll) {
+	if elsewhere := h.address.Link != h.router.home(h.router.link); elsewhere && g.Extra > 0 && (h.router.service.VMAC || g.ExtraAll) {
 		p.Refresh = soonest(p.Refresh, g.Extra)
 	}
 	return p, true

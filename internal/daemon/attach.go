@@ -24,6 +24,7 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 		d.links[l.Name] = d.steadied(l)
 	}
 	d.tellLinks(before)
+	d.virtual.look = true
 	d.lostStatic(c.Removed)
 	d.holdStatic()
 	d.paths.retry()
@@ -41,6 +42,7 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 // source is another one now.
 func (d *Daemon) attachAll(rs []*router) {
 	rs = d.withGroups(rs)
+	d.virtualize()
 	choose := d.sources()
 	var move, moved []*router
 	var lost []stranded
@@ -52,7 +54,7 @@ func (d *Daemon) attachAll(rs []*router) {
 		link := d.links[r.service.Interface]
 		_, err := choose(link, &r.spec)
 		if err == nil {
-			err = d.place(r, link.Index)
+			err = d.place(r, r.home(link.Index))
 		}
 		if err == nil {
 			err = d.placePaths(r)
@@ -239,10 +241,12 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router
 		gone[a] = true
 	}
 	lost := map[*router][]netip.Prefix{}
+	var missing []holding // whose announcements end: the interface may be another one now
 	for _, r := range d.routers {
 		for a := range r.held {
 			if gone[a] {
 				delete(r.held, a)
+				missing = append(missing, holding{r, a})
 				if r.loose[a] {
 					if r.gone == nil {
 						r.gone = map[takeover.Address]bool{}
@@ -254,6 +258,7 @@ func (d *Daemon) restoreAddresses(removed []takeover.Address) (touched []*router
 			}
 		}
 	}
+	d.announce.Stop(d.announcements(missing))
 	if len(lost) == 0 {
 		return nil
 	}

@@ -44,6 +44,7 @@ type Daemon struct {
 	o       Options
 	cfg     *conf.Config
 	report  *event.Reporter
+	virtual virtualMACs
 	history *event.History
 
 	loop      *transport.Loop

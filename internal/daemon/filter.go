@@ -95,8 +95,9 @@ func (d *Daemon) configuredSilent(list []filter.Address) []filter.Address {
 	return slices.DeleteFunc(list, func(a filter.Address) bool { return !ours[a.Addr] })
 }
 
-// closeAddresses brings the filter in line: it is called before addresses come and after they have gone.
+// closeAddresses brings the filter in line, and what the kernel knows of virtual MACs: it is called before addresses come and after they have gone.
 func (d *Daemon) closeAddresses() {
+	d.showVirtual()
 	c := &d.closed
 	if c.filter == nil {
 		return

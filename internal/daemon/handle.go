@@ -169,6 +169,7 @@ func (d *Daemon) forget() {
 	clear(d.routers[len(kept):])
 	d.routers = kept
 	d.remove(gone)
+	d.virtualize()
 	d.guard() // their refuse elements go with them
 }
 

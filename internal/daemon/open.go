@@ -57,7 +57,7 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 // close closes in the reverse order. The refusing rules go only after an orderly stop: else they stay and fail closed.
 func (d *Daemon) close() error {
 	var errs []error
-	errs = append(errs, d.closeFilter())
+	errs = append(errs, d.closeFilter(), d.closeVirtual())
 	if d.respond != nil {
 		errs = append(errs, d.respond.Close(d.stopping))
 	}

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -16,6 +17,7 @@ type line struct {
 	prefix   netip.Prefix
 	device   string // "": the service's interface
 	excluded bool   // from the adverts
+	virtual  bool   // on an interface with a MAC of its own
 	dress    takeover.Attributes
 }
 
@@ -41,7 +43,7 @@ func lineOf(p netip.Prefix, options string, excluded bool) line {
 	if err != nil {
 		return line{prefix: p, excluded: excluded}
 	}
-	return line{p, spec.Device, excluded, spec.Attributes}
+	return line{p, spec.Device, excluded, spec.VMAC, spec.Attributes}
 }
 
 // place finds the interfaces of a router's lines, or says why one cannot be used.
@@ -66,6 +68,9 @@ func (d *Daemon) place(r *router, home int) error {
 			}
 			at = link.Index
 		}
+		if l.virtual {
+			at = cmp.Or(r.virtual[cmp.Or(l.device, r.service.Interface)].Index, at)
+		}
 		a := takeover.Address{Prefix: l.prefix, Link: at}
 		dress[a] = l.dress
 		if l.dress.NoTrack {
@@ -86,6 +91,11 @@ func (d *Daemon) place(r *router, home int) error {
 func (d *Daemon) hardwareOf(r *router, a takeover.Address) takeover.MAC {
 	if a.Link == r.link {
 		return r.hardware
+	}
+	for _, v := range r.virtual {
+		if v.Index == a.Link {
+			return takeover.MAC(v.MAC)
+		}
 	}
 	for _, l := range d.links {
 		if l.Index == a.Link {

@@ -28,8 +28,9 @@ func (r *router) wants() []takeover.Address {
 		return nil
 	}
 	out := make([]takeover.Address, 0, len(r.prefixes))
+	home := r.home(r.link)
 	for _, p := range r.prefixes {
-		link := r.link
+		link := home
 		if at := r.elsewhere[p.Addr()]; at != 0 {
 			link = at
 		}

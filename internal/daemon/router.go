@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regent-ha/regent/takeover"
+	"github.com/regent-ha/regent/takeover/vmac"
 	"github.com/regent-ha/regent/vrrp"
 )
 
@@ -23,6 +24,7 @@ type router struct {
 	hardware takeover.MAC // link-layer address of the interface
 	forwards bool         // IPv6: the host forwards on it
 
+	virtual   map[string]vmac.Place     // interfaces with a MAC of its own, by the interface below
 	elsewhere map[netip.Addr]int        // interfaces of addresses that are not on link
 	beside    []takeover.Address        // that are not in the adverts
 	loose     map[takeover.Address]bool // that may be deleted by others
@@ -83,6 +85,9 @@ func (s *spec) moves() string {
 	}
 	if slices.ContainsFunc(s.paths, func(p path) bool { return p.rule != nil }) {
 		out = append(out, "rules")
+	}
+	if s.service.VMAC {
+		out = append(out, "virtual")
 	}
 	return strings.Join(out, " ")
 }

@@ -51,6 +51,8 @@ var generated = []struct {
 	// Preemption is delayed by three minutes.
 	{name: "vyos", until: Until{"a says VRRP_Script(healthcheck_WAN) succeeded"}, kernel: true,
 		replace: []string{"/usr/libexec/vyos/system/keepalived-fifo.py", "/run/bin/read", "/config/scripts/check.sh", "/run/bin/check", "/config/scripts/", "/run/bin/",
+			// 2.2.7 never leaves FAULT where an instance and its group track the same script.
+			"    track_script {\n        healthcheck_WAN\n    }\n}\n\nvrrp_instance LAN", "}\n\nvrrp_instance LAN",
 			"    vrrp_startup_delay 20\n", ""}, // which 2.2.7 never ends for a group whose script succeeds
 		node: Node{Programs: []string{"up.sh", "down.sh"}, Files: map[string]string{"keepalived/README": ""}, // the directory of the FIFO
 			Interfaces: []Interface{

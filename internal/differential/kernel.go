@@ -85,12 +85,23 @@ func kernelState(text string) (Observation, []netip.Prefix, error) {
 	}
 	o := Observation{}
 	var held []netip.Prefix
+	ownLinkLocal := map[string]bool{}
 	for _, dev := range devices {
+		for _, a := range dev.Addresses {
+			if a["scope"] == "link" && dev.Info.Kind != "macvlan" {
+				ownLinkLocal[fmt.Sprint(a["local"])] = true
+			}
+		}
+	}
+	for _, dev := range devices {
+		// keepalived copies the link-local address of the interface below, to send IPv6 adverts from it.
+		dev.Addresses = slices.DeleteFunc(dev.Addresses, func(a object) bool { return dev.Info.Kind == "macvlan" && ownLinkLocal[fmt.Sprint(a["local"])] })
 		if alone := dev.alone(); len(alone) > 0 {
 			o.add(Route, "subnets", alone...)
 		}
 		lines, prefixes := dev.lines()
-		o.add(Address, dev.Name, lines...)
+		o.add(Kernel, "interface "+dev.Name, lines[0])
+		o.add(Address, dev.Name, lines[1:]...)
 		held = append(held, prefixes...)
 	}
 	for _, kind := range []Kind{Route, Route, Rule, Rule} {

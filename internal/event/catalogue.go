@@ -64,6 +64,7 @@ const (
 	SendRecovered   ID = 1504
 	SessionDown     ID = 1505
 	SessionUp       ID = 1506
+	VirtualMAC      ID = 1507
 	AdvertDiscarded ID = 1601
 	PreemptPending  ID = 1602
 	ActiveReleases  ID = 1603
@@ -148,6 +149,7 @@ func Catalogue() []Info {
 		{SendRecovered, "send_recovered", slog.LevelInfo, false, "Adverts leave again on the interface."},
 		{SessionDown, "bfd_down", slog.LevelWarn, false, "A session of bidirectional forwarding detection went down; diagnostic and remote_diagnostic say why. Checks on it fail."},
 		{SessionUp, "bfd_up", slog.LevelInfo, false, "A session of bidirectional forwarding detection came up."},
+		{VirtualMAC, "vmac_failed", slog.LevelError, true, "There is no interface with the virtual MAC of a service; its addresses are on the service's interface, and hosts learn that one's MAC."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
 		{PreemptPending, "preempt_pending", slog.LevelInfo, false, "A Backup hears an Active of lower priority and will pre-empt it, after the field delay if there is one; at most one in ten seconds."},
 		{ActiveReleases, "active_releases", slog.LevelInfo, false, "A Backup heard priority 0: the Active releases its addresses, and the best Backup takes over within Skew_Time."},

@@ -240,6 +240,9 @@ func removing(moves []string, initial bool) (out []string) {
 		}
 	}
 	paths()
+	if initial && slices.Contains(moves, "virtual") { // a new interface has no addresses
+		return out
+	}
 	out = append(out, "removing VIPs.")
 	if slices.Contains(moves, "excluded") {
 		out = append(out, "removing E-VIPs.")

@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"conf/keepalived/convert": {"conf", "conf/keepalived"},
 	"internal/chaos":          {"internal/netlab", "internal/peers"},
 	"internal/clients":        {"internal/netlab"},
-	"internal/daemon":         {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "responder/answer", "responder/speaker", "takeover/control", "takeover/filter", "takeover/flow", "takeover/route", "takeover/tickle", "internal/event", "internal/status", "internal/status/metrics", "internal/status/web", "internal/supervisor", "internal/monitor", "internal/bfd", "internal/cluster", "internal/arbiter", "internal/notify", "internal/shadow"},
+	"internal/daemon":         {"conf", "vrrp", "vrrp/transport", "takeover", "policy", "policy/agent", "responder", "responder/answer", "responder/speaker", "takeover/control", "takeover/filter", "takeover/flow", "takeover/route", "takeover/tickle", "takeover/vmac", "internal/event", "internal/status", "internal/status/metrics", "internal/status/web", "internal/supervisor", "internal/monitor", "internal/bfd", "internal/cluster", "internal/arbiter", "internal/notify", "internal/shadow"},
 	"internal/differential":   {"internal/netlab"},
 	"internal/demo":           {"internal/netlab", "internal/picture"},
 	"internal/peers":          {"internal/netlab", "internal/probe", "requestor"},

@@ -27,7 +27,7 @@ func (v *converter) addressLines(list []keepalived.Address, i *keepalived.Instan
 			continue
 		}
 		seen[at{a.Prefix.Addr(), a.Dev}] = true
-		own := i != nil && (a.ImpliedDev || a.Dev == i.Interface.V && i.VMAC == nil)
+		own := i != nil && a.OnInstance(i)
 		out = append(out, element{addressLine(a, own), a.At})
 	}
 	return out
