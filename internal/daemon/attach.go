@@ -207,7 +207,7 @@ func (d *Daemon) detach(list []stranded) {
 				if !r.begun {
 					d.o.Log.Info(r.service.Name+" waits for the first results of its checks", "service", r.service.Name, "waits", true, "moves", r.moves())
 				}
-				r.begun = true
+				r.begun, r.waited = true, true
 				continue
 			}
 			fields := r.fields("moves", r.moves()) // a running one says so itself

@@ -37,6 +37,7 @@ type router struct {
 
 	refusing  bool                      // not guarded, but about to lose its addresses
 	added     bool                      // by a reload
+	waited    bool                      // for the first results of checks
 	begun     bool                      // it has had a state before, or waited for one
 	silent    bool                      // policy wants no part in the election
 	returning bool                      // it takes part again when its address is handed over

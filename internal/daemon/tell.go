@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
@@ -149,7 +150,7 @@ func (d *Daemon) informGroup(service string) {
 	if state == "" || state == m.groups[g.Name] {
 		return
 	}
-	initial := m.groups[g.Name] == ""
+	initial := m.groups[g.Name] == "" && !slices.ContainsFunc(d.routers, func(r *router) bool { return r.waited && slices.Contains(g.Services, r.service.Name) })
 	m.groups[g.Name] = state
 	if state != notify.Stop {
 		d.report.Report(event.GroupMoved, fmt.Sprintf("sync group %s is %s", g.Name, state), "group", g.Name, "state", string(state), "initial", initial)

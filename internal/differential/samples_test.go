@@ -40,7 +40,7 @@ var samples = []struct {
 	// A VLAN's name; not each kernel has VLANs, and nothing asks what kind of interface it is.
 	{name: "track_interface", replace: []string{"eth0.1", "vlan1"}},
 	// The namespace would have to be made first; the rest of the file is what the sample shows.
-	{name: "conditional_conf", node: Node{Args: []string{"-i", "high"}},
+	{name: "conditional_conf", node: Node{Args: []string{"-i", "high"}}, chance: `Changing effective priority`, // or with it from the start
 		replace: []string{"@high net_namespace high\n", "", "/etc/keepalived/scripts/check_high_VI_0.sh", "/run/bin/check high", "advert_int 12", "advert_int 2"}},
 	{name: "sample"},
 	// Without what needs IPVS in the kernel.
