@@ -35,8 +35,8 @@ test: setup build check ## everything that is not a timing
 RACE := ./vrrp/... ./takeover ./conf/... ./requestor/... ./internal/event ./internal/status ./internal/supervisor ./internal/probe ./internal/daemon \
 	./policy/... ./internal/monitor ./internal/cluster ./internal/arbiter ./takeover/control ./takeover/flow ./takeover/tickle ./responder/answer ./responder/speaker ./internal/notify ./internal/output ./internal/keepalived/flags ./internal/keepalived/pidfile ./internal/keepalived/logsink
 
-# Not among the tests: what takes its time (make proof), and what is known to differ from keepalived still (make differential).
-SKIP := ^TestProof|^TestSameAsKeepalived$$
+# Not among the tests: what takes its time (make proof).
+SKIP := ^TestProof
 
 differential: setup build ## what Regent does differently from keepalived on the same files, case by case
 	@REGENT_REQUIRE_NETWORK=1 $(GO) test ./internal/differential -run '^TestSameAsKeepalived$$' -count=1 -timeout 20m

@@ -252,12 +252,11 @@ func TestNobodyLearnsTheWrongMAC(t *testing.T) {
 		}
 		must(t, c.Close())
 	}
-	table := neighbours(t, peer)
 	call(t, peer, v4)
 	call(t, peer, own4)
 	call(t, peer, v6)
 	call(t, peer, own6)
-	table = neighbours(t, peer)
+	table := neighbours(t, peer)
 	physical := n.Port("eth0").MAC().String()
 	for a, want := range map[netip.Addr]string{v4: "00:00:5e:00:01:33", v6: "00:00:5e:00:02:33", own4: physical, own6: physical} {
 		if table[a] != want {
