@@ -96,13 +96,16 @@ func (c *Client) Run(ctx context.Context, beat func() uint64, orphaned func()) {
 			if next := c.pace(); next != every {
 				every = next
 				ticker.Reset(every)
+				alive = true // the ticker begins anew: who changes the limit often would never let it end
 			}
 		case <-ticker.C:
-			if b := beat(); b != last {
-				last, alive = b, true
-			}
+			alive = true
 		case <-ctx.Done():
 			ended = true
+		}
+		if alive {
+			b := beat()
+			last, alive = b, b != last
 		}
 		buf = c.collect(buf[:0], alive)
 		if len(buf) > 0 {

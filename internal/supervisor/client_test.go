@@ -462,3 +462,34 @@ func TestHeartbeatIsAsFrequentAsItsLimitNeeds(t *testing.T) {
 	var none *Client
 	none.Limit(time.Second) // a worker without a parent
 }
+
+// A reload changes the limit. However often that happens, a loop that goes round is heard within the shortest.
+func TestHeartbeatOutlivesLimitsThatChangeOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		c, r := newClient(ours), &reader{conn: theirs}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var loop atomic.Uint64
+		go r.read()
+		go c.Run(ctx, loop.Load, unwanted(t))
+		silent := time.Duration(0)
+		for i := range 200 {
+			c.Limit([]time.Duration{1400 * time.Millisecond, 3 * time.Second}[i%2])
+			for range 5 {
+				loop.Add(1)
+				time.Sleep(50 * time.Millisecond)
+			}
+			synctest.Wait()
+			silent += 250 * time.Millisecond
+			if slices.ContainsFunc(r.take(), func(m message) bool { return m.Verb == verbBeat }) {
+				silent = 0
+			}
+			if silent > leastLimit {
+				t.Fatalf("no heartbeat for %s after %d changes", silent, i+1)
+			}
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
