@@ -14,8 +14,6 @@ import (
 	"github.com/regent-ha/regent/internal/netlab"
 )
 
-const root = "../.."
-
 func TestMain(m *testing.M) { os.Exit(netlab.Main(m)) }
 
 // TestTutorial types the tutorial into a shell, from an empty directory.
