@@ -141,6 +141,7 @@ func (k *keepalivedProcess) supervise(ctx context.Context, log *logging, read ke
 			}
 			log.Error(fmt.Sprintf("VRRP child process(%d) died: Respawning", child.pid()))
 		},
+		Watchdog: systemdWatchdog(log.Logger),
 		Notify: func(state string) {
 			if strings.HasPrefix(state, "READY=1") {
 				child.isReady()

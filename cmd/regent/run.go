@@ -89,11 +89,12 @@ func runSupervisor(ctx context.Context, c *cobra.Command, f runFlags) error {
 	signal.Notify(signals, os.Interrupt, unix.SIGTERM, unix.SIGHUP)
 	report := event.NewReporter(log.Logger, cfg.Node)
 	o := supervisor.Options{
-		Worker:  append([]string{"/proc/self/exe", "run", "--worker"}, f.workerArgs(cfg)...),
-		Log:     log.Logger,
-		Kernel:  lastWillKernel(kernel, log.Logger),
-		Signals: signals,
-		Died:    func(text string, fields ...any) { report.Report(event.WorkerDied, text, fields...) },
+		Worker:   append([]string{"/proc/self/exe", "run", "--worker"}, f.workerArgs(cfg)...),
+		Log:      log.Logger,
+		Kernel:   lastWillKernel(kernel, log.Logger),
+		Signals:  signals,
+		Died:     func(text string, fields ...any) { report.Report(event.WorkerDied, text, fields...) },
+		Watchdog: systemdWatchdog(log.Logger),
 		Notify: func(state string) {
 			if _, err := daemon.SdNotify(false, state); err != nil {
 				log.Debug("tell systemd", "error", err)
@@ -190,4 +191,13 @@ func work(ctx context.Context, log *logging, o worker.Options) error {
 		return failed("%v", err)
 	}
 	return nil
+}
+
+// systemdWatchdog is the limit of systemd's watchdog; 0: it has none for this process.
+func systemdWatchdog(log *slog.Logger) time.Duration {
+	limit, err := daemon.SdWatchdogEnabled(true)
+	if err != nil {
+		log.Warn("the watchdog of systemd is not fed: what it says of its limit cannot be read", "error", err)
+	}
+	return limit
 }

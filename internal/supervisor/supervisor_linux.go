@@ -61,6 +61,8 @@ type Options struct {
 	Died func(text string, fields ...any)
 	// Notify tells the service manager, "READY=1" and so on. Absent: nobody.
 	Notify func(state string)
+	// Watchdog is how long the service manager waits to be told "WATCHDOG=1" before it takes this program for hung; 0: it does not.
+	Watchdog time.Duration
 }
 
 // supervisor is a parent at work.
@@ -68,6 +70,7 @@ type supervisor struct {
 	Options
 	backoff backoff
 	crashed bool
+	feeder  feeder
 	wills   testaments // of workers that died, still being carried out
 }
 
@@ -84,7 +87,7 @@ func Run(ctx context.Context, o Options) int {
 	if o.Died == nil {
 		o.Died = func(text string, fields ...any) { o.Log.Error(text, fields...) }
 	}
-	s := &supervisor{Options: o}
+	s := &supervisor{Options: o, feeder: feeder{limit: o.Watchdog}}
 	defer s.wills.finish()
 	for {
 		code, again, pause := s.once(ctx)
@@ -249,6 +252,9 @@ func (s *supervisor) attend(ctx context.Context, w *worker) (hung bool) {
 			s.wills.relieve(m)
 			switch m.Verb {
 			case verbBeat:
+				if s.feeder.due(time.Now()) {
+					s.Notify("WATCHDOG=1")
+				}
 				if !w.stopping {
 					beat.Reset(w.limit)
 				}

@@ -772,3 +772,40 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		})
 	}
 }
+
+// The service manager hears while the worker beats, and no more when it hangs.
+func TestWatchdogIsFedWhileTheWorkerBeats(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[string]bool{"obey": true, hangs: false} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			p := newParent(t, role)
+			p.options.Watchdog = time.Millisecond
+			p.run().ready(1)
+			fed := func() (n int) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				for _, s := range p.states {
+					if s == "WATCHDOG=1" {
+						n++
+					}
+				}
+				return n
+			}
+			before := fed() // the one who hangs beats once before
+			deadline := time.Now().Add(10 * time.Second)
+			for fed() == before && time.Now().Before(deadline) && (want || len(p.died()) == 0) {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if got := fed() > before; got != want {
+				t.Errorf("fed again %v, want %v: %q", got, want, p.states)
+			}
+		})
+	}
+}
+
+func (p *parent) died() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.deaths)
+}
