@@ -97,7 +97,8 @@ func TestKernelStateLeavesOutWhoAddedAndForHowLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Observation{
-		Address: {"eth0": {"02:00:00:00:00:01 UP LOWER_UP", "family inet label eth0 local 10.0.0.1 prefixlen 24 scope global"}},
+		Kernel:  {"interface eth0": {"02:00:00:00:00:01 UP LOWER_UP"}},
+		Address: {"eth0": {"family inet label eth0 local 10.0.0.1 prefixlen 24 scope global"}},
 		Route:   {"": {"dev eth0 dst 10.0.0.0/24 flags [linkdown]"}},
 		Rule:    {"": {"priority 0 src all table local"}},
 	}
