@@ -131,7 +131,7 @@ func (r *roff) flag(f *pflag.Flag) {
 	if f.Hidden || f.Name == "help" {
 		return
 	}
-	value, usage := pflag.UnquoteUsage(f)
+	value, usage := usageOf(f)
 	var b strings.Builder
 	if f.Shorthand != "" && f.ShorthandDeprecated == "" {
 		b.WriteString(bold("-"+f.Shorthand) + ", ")
@@ -142,10 +142,16 @@ func (r *roff) flag(f *pflag.Flag) {
 	}
 	r.line(".TP")
 	r.line(b.String())
+	r.text(usage)
+}
+
+// usageOf is the name of a flag's value, empty if it takes none, and what it is for, with its default.
+func usageOf(f *pflag.Flag) (value, usage string) {
+	value, usage = pflag.UnquoteUsage(f)
 	switch f.DefValue {
 	case "", "false", "0", "[]", "0s":
 	default:
 		usage += fmt.Sprintf(" (default %s)", f.DefValue)
 	}
-	r.text(usage)
+	return value, usage
 }
