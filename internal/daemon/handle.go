@@ -61,7 +61,7 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	}
 }
 
-// straight leaves out Backup on the way from Active to Initialize: a router passes through it when its group steps back, and nobody needs
+// straight leaves out Backup on the way from Active to a fault: a router passes through it when its group steps back, and nobody needs
 // to hear of that.
 func straight(acts []vrrp.Action) []vrrp.Action {
 	passed := map[vrrp.ID]int{}
@@ -75,7 +75,7 @@ func straight(acts []vrrp.Action) []vrrp.Action {
 		switch {
 		case a.From == vrrp.Active && a.To == vrrp.Backup && a.Reason == vrrp.ReasonSync:
 			passed[a.ID] = i
-		case passes && a.To == vrrp.Initialize:
+		case passes && a.To == vrrp.Initialize && a.Reason != vrrp.ReasonShutdown:
 			skip[was] = true
 			acts[i].From, acts[i].Reason = vrrp.Active, vrrp.ReasonSync
 		}

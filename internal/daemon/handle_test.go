@@ -23,6 +23,10 @@ func TestBackupOnTheWayToAFaultIsLeftOut(t *testing.T) {
 			[]vrrp.Action{enter(2, active, backup, vrrp.ReasonSync), enter(1, active, initialize, vrrp.ReasonLink), enter(2, backup, initialize, vrrp.ReasonLink)},
 			[]vrrp.Action{enter(1, active, initialize, vrrp.ReasonLink), enter(2, active, initialize, vrrp.ReasonSync)},
 		},
+		"the group is stopped": {
+			[]vrrp.Action{enter(1, active, initialize, vrrp.ReasonShutdown), enter(2, active, backup, vrrp.ReasonSync), enter(2, backup, initialize, vrrp.ReasonShutdown)},
+			[]vrrp.Action{enter(1, active, initialize, vrrp.ReasonShutdown), enter(2, active, backup, vrrp.ReasonSync), enter(2, backup, initialize, vrrp.ReasonShutdown)},
+		},
 		"it stays": {
 			[]vrrp.Action{enter(2, active, backup, vrrp.ReasonSync)},
 			[]vrrp.Action{enter(2, active, backup, vrrp.ReasonSync)},

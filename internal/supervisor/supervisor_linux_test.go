@@ -72,7 +72,11 @@ func play(role string) int {
 		tell(message{Verb: verbDelete, ID: 1})
 	}
 	// The limit is too short on purpose: the parent knows the least.
-	tell(message{Verb: verbLimit, Limit: time.Millisecond}, message{Verb: verbBeat}, message{Verb: verbReady, Text: role})
+	words := []message{{Verb: verbLimit, Limit: time.Millisecond}, {Verb: verbBeat}, {Verb: verbReady, Text: role}}
+	if role == "linger" { // at once: who is ended before it said farewell has died
+		words = append(words, message{Verb: verbFarewell})
+	}
+	tell(words...)
 	switch role {
 	case "die", "hold", "nothing left":
 		unix.Kill(os.Getpid(), unix.SIGKILL) //nolint:errcheck // it does
@@ -93,7 +97,6 @@ func play(role string) int {
 		tell(message{Verb: verbFarewell})
 		return exitFailed
 	case "linger":
-		tell(message{Verb: verbFarewell})
 		line.Close() //nolint:errcheck // this is the point
 	case "deaf":
 		for range time.Tick(beatFastest) {
