@@ -150,7 +150,7 @@ func TestIdleClientsLearnOfTheTakeover(t *testing.T) {
 				},
 				"ipv6": func(f netlab.Frame) bool {
 					src, _, proto, _, ok := f.IP()
-					return ok && proto == 112 && src.Is6() && f.SourceMAC()[5] == 2
+					return ok && proto == 112 && src.Is6() && src.As16()[15] == 2
 				},
 			} {
 				f, err := c.wire.Wait(ctx, killed, match)

@@ -25,6 +25,7 @@ func (d *Daemon) linksChanged(c takeover.Change) {
 	}
 	d.tellLinks(before)
 	d.virtual.look = true
+	d.wentAway(c.Removed)
 	d.lostStatic(c.Removed)
 	d.holdStatic()
 	d.paths.retry()

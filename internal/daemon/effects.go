@@ -195,6 +195,9 @@ func (d *Daemon) renew() {
 		d.openFilter(d.life, false)
 		d.closeAddresses()
 	}
+	if d.virtual.kernel != nil {
+		d.virtual.kernel.Check()
+	}
 	if d.loopLate() {
 		return
 	}

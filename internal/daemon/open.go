@@ -163,7 +163,9 @@ func (d *Daemon) removeLeftovers() error {
 				ours[e.Prefix.Addr()] = true
 			}
 		}
-		left = slices.DeleteFunc(left, func(a takeover.Address) bool { return ours[a.Prefix.Addr()] })
+		configured := func(a takeover.Address) bool { return ours[a.Prefix.Addr()] }
+		d.keepAnswering(slices.DeleteFunc(slices.Clone(left), func(a takeover.Address) bool { return !configured(a) }))
+		left = slices.DeleteFunc(left, configured)
 	}
 	errs := d.kernel.Delete(left)
 	for i, a := range left {

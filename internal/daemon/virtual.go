@@ -17,10 +17,12 @@ import (
 
 // virtualMACs is what there is of interfaces with MACs of their own.
 type virtualMACs struct {
-	kernel *vmac.Kernel      // nil: nobody wanted one yet
-	wants  []vmac.Want       // as they were set last
-	look   bool              // interfaces changed since
-	failed map[string]string // by service and interface: what is wrong
+	kernel *vmac.Kernel       // nil: nobody wanted one yet
+	wants  []vmac.Want        // as they were set last
+	look   bool               // interfaces changed since
+	began  bool               // what an earlier run left was looked at
+	kept   []takeover.Address // of a worker that crashed: the supervisor may still have them
+	failed map[string]string  // by service and interface: what is wrong
 }
 
 // home is the index of the interface that a router's addresses are on, where link is that of the service.
@@ -80,17 +82,26 @@ func (d *Daemon) virtualize() {
 	}
 	v := &d.virtual
 	if v.kernel == nil {
-		if len(wants) == 0 {
+		if len(wants) == 0 && v.began {
 			return
 		}
-		var err error
-		if v.kernel, err = vmac.Open(d.o.Log); err != nil {
-			d.noVirtual("all services", "", err)
+		if err := d.openVirtual(); err != nil {
+			if len(wants) > 0 {
+				d.noVirtual("all services", "", err)
+			}
 			return
 		}
-		v.failed = map[string]string{}
-		v.look = true
 	}
+	if len(wants) == 0 && !v.began { // what an earlier run left goes
+		v.began = true
+		v.kernel.Set(nil)
+		if err := v.kernel.Close(false); err != nil {
+			d.o.Log.Debug("look for interfaces of an earlier run", "error", err)
+		}
+		v.kernel = nil
+		return
+	}
+	v.began = true
 	if !v.look && slices.Equal(wants, v.wants) {
 		return
 	}
@@ -114,6 +125,21 @@ func (d *Daemon) virtualize() {
 	d.showVirtual()
 }
 
+// openVirtual opens the kernel's side.
+func (d *Daemon) openVirtual() (err error) {
+	v := &d.virtual
+	v.kernel, err = vmac.Open(d.o.Log, func() {
+		d.post(func() {
+			if v.kernel != nil {
+				d.report.Report(event.VMACRestored, "somebody changed the nftables table of virtual MACs; it is restored")
+				v.kernel.Mend()
+			}
+		})
+	})
+	v.look = true
+	return err
+}
+
 // noVirtual reports once that an interface cannot be had.
 func (d *Daemon) noVirtual(service, base string, err error) {
 	key := service + " " + base
@@ -133,15 +159,18 @@ func (d *Daemon) showVirtual() {
 		return
 	}
 	answering := map[int]map[netip.Addr]bool{}
+	note := func(a takeover.Address) {
+		if answering[a.Link] == nil {
+			answering[a.Link] = map[netip.Addr]bool{}
+		}
+		answering[a.Link][a.Prefix.Addr()] = true
+	}
+	for _, a := range d.virtual.kept {
+		note(a)
+	}
 	for _, r := range d.routers {
 		if len(r.virtual) == 0 {
 			continue
-		}
-		note := func(a takeover.Address) {
-			if answering[a.Link] == nil {
-				answering[a.Link] = map[netip.Addr]bool{}
-			}
-			answering[a.Link][a.Prefix.Addr()] = true
 		}
 		for _, a := range r.wants() {
 			note(a)
@@ -155,6 +184,14 @@ func (d *Daemon) showVirtual() {
 		out[link] = slices.Collect(maps.Keys(as))
 	}
 	d.virtual.kernel.Show(out)
+}
+
+// keepAnswering notes addresses that a worker left when it crashed: where they are answers until they have gone.
+func (d *Daemon) keepAnswering(left []takeover.Address) { d.virtual.kept = left }
+
+// wentAway forgets those of them that are not there any more.
+func (d *Daemon) wentAway(removed []takeover.Address) {
+	d.virtual.kept = slices.DeleteFunc(d.virtual.kept, func(a takeover.Address) bool { return slices.Contains(removed, a) })
 }
 
 // closeVirtual lets go of the interfaces. After an orderly stop they go; otherwise they stay, with what the supervisor has on them.

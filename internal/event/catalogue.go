@@ -65,6 +65,7 @@ const (
 	SessionDown     ID = 1505
 	SessionUp       ID = 1506
 	VirtualMAC      ID = 1507
+	VMACRestored    ID = 1508
 	AdvertDiscarded ID = 1601
 	PreemptPending  ID = 1602
 	ActiveReleases  ID = 1603
@@ -150,6 +151,7 @@ func Catalogue() []Info {
 		{SessionDown, "bfd_down", slog.LevelWarn, false, "A session of bidirectional forwarding detection went down; diagnostic and remote_diagnostic say why. Checks on it fail."},
 		{SessionUp, "bfd_up", slog.LevelInfo, false, "A session of bidirectional forwarding detection came up."},
 		{VirtualMAC, "vmac_failed", slog.LevelError, true, "There is no interface with the virtual MAC of a service; its addresses are on the service's interface, and hosts learn that one's MAC."},
+		{VMACRestored, "vmac_restored", slog.LevelWarn, false, "Somebody changed the nftables table of virtual MACs, or flushed all rules; it is restored at once."},
 		{AdvertDiscarded, "advert_discarded", slog.LevelWarn, false, "An advert was discarded or is odd; reported once a reason, the counters hold the rest."},
 		{PreemptPending, "preempt_pending", slog.LevelInfo, false, "A Backup hears an Active of lower priority and will pre-empt it, after the field delay if there is one; at most one in ten seconds."},
 		{ActiveReleases, "active_releases", slog.LevelInfo, false, "A Backup heard priority 0: the Active releases its addresses, and the best Backup takes over within Skew_Time."},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -19,9 +18,11 @@ import (
 type Kernel struct {
 	log   *slog.Logger
 	route *netlink.Handle
-	bases map[int]base // by index
-	tamed map[int]Want // interfaces that have their settings, by index
+	bases map[int]base   // by index
+	tamed map[int]Want   // interfaces that have their settings, by index
+	kept  map[int]string // interfaces of virtual routers, by index
 	table *table
+	watch *watch          // nil: nftables cannot be watched
 	said  map[string]bool // warnings that were given
 }
 
@@ -31,14 +32,21 @@ type base struct {
 	was  mark
 }
 
-// Open opens the kernel's side, in the network namespace of the calling thread. It changes nothing.
-func Open(log *slog.Logger) (*Kernel, error) {
+// Open opens the kernel's side, in the network namespace of the calling thread. It changes nothing. changed is told, from a goroutine
+// of its own, that somebody else changed the table: [Kernel.Mend] is to be called then. nil: nobody is.
+func Open(log *slog.Logger, changed func()) (*Kernel, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink for virtual MACs: %w", err)
 	}
-	k := &Kernel{log: log, route: h, bases: map[int]base{}, tamed: map[int]Want{}, said: map[string]bool{}}
+	k := &Kernel{log: log, route: h, bases: map[int]base{}, tamed: map[int]Want{}, kept: map[int]string{}, said: map[string]bool{}}
 	k.table = newTable(k.warn)
+	if changed == nil {
+		return k, nil
+	}
+	if k.watch, err = newWatch(k.table.port.Load, changed); err != nil {
+		log.Debug("the table of virtual MACs is not watched", "error", err) // without nftables there is no table either
+	}
 	return k, nil
 }
 
@@ -66,21 +74,41 @@ func (k *Kernel) Set(wants []Want) (places []Place, errs []error) {
 	}
 	k.settle(p, links)
 	made := make([]Place, len(p.decisions))
+	failed := func(v *decision, err error) {
+		v.err = fmt.Errorf("virtual MAC %s on %s: %w", v.want.MAC, v.want.Base, hint(err))
+	}
+	adopted := false
 	for i := range p.decisions {
 		v := &p.decisions[i]
 		if v.err != nil {
 			continue
 		}
+		adopted = adopted || v.adopt != nil
 		if made[i], err = k.carryOut(v); err != nil {
-			v.err = fmt.Errorf("virtual MAC %s on %s: %w", v.want.MAC, v.want.Base, hint(err))
+			failed(v, err)
 		}
+	}
+	for i, at := range p.of {
+		places[i] = made[at]
+	}
+	k.table.places(k.bases, made, adverts(wants, places), !adopted)
+	clear(k.kept)
+	for i := range p.decisions {
+		v := &p.decisions[i]
+		if v.err != nil {
+			continue
+		}
+		if err := k.raise(v.adopt); err != nil {
+			failed(v, err)
+			continue
+		}
+		k.kept[made[i].Index] = made[i].Name
 	}
 	bad := false
 	for i, at := range p.of {
-		places[i], errs[i] = made[at], p.decisions[at].err
+		errs[i] = p.decisions[at].err
 		bad = bad || errs[i] != nil
 	}
-	k.table.places(k.bases, made, adverts(wants, places))
 	if !bad {
 		errs = nil
 	}
@@ -114,9 +142,34 @@ func hint(err error) error {
 // come and after they have gone.
 func (k *Kernel) Show(answering map[int][]netip.Addr) { k.table.show(answering) }
 
+// Mend makes the table anew after somebody changed it.
+func (k *Kernel) Mend() { k.table.mend() }
+
+// Check puts back the settings on which it depends what hosts learn, where somebody changed them: sysctl --system is run when packages
+// are installed, and by udev for each new interface. It is cheap, and called every few seconds.
+func (k *Kernel) Check() {
+	for _, b := range k.bases {
+		if now := k.markOf(b.name); now.ignore >= 0 && quiet(now) != now {
+			k.warn("somebody changed the ARP settings of an interface below a virtual MAC; they are put back", "interface", b.name)
+			k.write(quiet(now), b.name)
+		}
+	}
+	for index, name := range k.kept {
+		now := k.markOf(name)
+		if now.ignore < 0 || quiet(now) == now && k.read(name, "rp_filter") == loose {
+			continue // it is gone, or as it should be
+		}
+		k.warn("somebody changed the settings of the interface of a virtual MAC; they are put back", "interface", name)
+		k.tame(name, k.tamed[index])
+	}
+}
+
 // Close ends the work. With remove, interfaces and table go, and the bases get their settings back; without, all stays for the next run.
 func (k *Kernel) Close(remove bool) error {
 	var errs []error
+	if k.watch != nil {
+		errs = append(errs, k.watch.close())
+	}
 	if remove {
 		if _, failed := k.Set(nil); failed != nil {
 			errs = append(errs, failed...)
@@ -125,31 +178,6 @@ func (k *Kernel) Close(remove bool) error {
 	errs = append(errs, k.table.close(remove))
 	k.route.Close()
 	return errors.Join(errs...)
-}
-
-// links reads what is there.
-func (k *Kernel) links() ([]link, error) {
-	var list []netlink.Link
-	var err error = netlink.ErrDumpInterrupted
-	for tries := 0; tries < 5 && errors.Is(err, netlink.ErrDumpInterrupted); tries++ {
-		list, err = k.route.LinkList()
-	}
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) { // that which was interrupted is looked at again when it tells of its changes
-		return nil, fmt.Errorf("list interfaces: %w", err)
-	}
-	out := make([]link, 0, len(list))
-	for _, l := range list {
-		a := l.Attrs()
-		one := link{index: a.Index, base: a.ParentIndex, master: a.MasterIndex, name: a.Name, kind: l.Type(), alias: a.Alias, up: a.Flags&net.FlagUp != 0}
-		if a.NetNsID >= 0 && one.kind != macvlan {
-			one.base = 0
-		}
-		if len(a.HardwareAddr) == len(one.mac) {
-			one.mac = MAC(a.HardwareAddr)
-		}
-		out = append(out, one)
-	}
-	return out, nil
 }
 
 // learn takes from the mark of an interface what its base was like before.
@@ -191,7 +219,7 @@ func (k *Kernel) settle(p plan, links []link) {
 	}
 	for index, name := range used {
 		b, known := k.bases[index]
-		now := mark{k.read(name, "arp_ignore"), k.read(name, "arp_announce")}
+		now := k.markOf(name)
 		if !known {
 			b.was = now
 		}
@@ -210,98 +238,6 @@ func (k *Kernel) write(m mark, name string) {
 			k.setting("ipv4", name, key, value, "hosts may learn the wrong MAC for a virtual address")
 		}
 	}
-}
-
-// carryOut makes or adopts one interface.
-func (k *Kernel) carryOut(v *decision) (Place, error) {
-	w := &v.want
-	alias := k.bases[v.base.index].was.String()
-	if v.adopt == nil {
-		attrs := netlink.NewLinkAttrs()
-		attrs.Name, attrs.ParentIndex, attrs.HardwareAddr = v.name, v.base.index, w.MAC[:]
-		if err := k.route.LinkAdd(&netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_BRIDGE}); err != nil {
-			return Place{}, fmt.Errorf("make interface %s: %w", v.name, err)
-		}
-		made, err := k.route.LinkByName(v.name)
-		if err != nil {
-			return Place{}, fmt.Errorf("find interface %s: %w", v.name, err)
-		}
-		v.adopt = &link{index: made.Attrs().Index, name: v.name, base: v.base.index, mac: w.MAC}
-		k.log.Info("made an interface for a virtual MAC", "interface", v.name, "mac", w.MAC.String(), "base", v.want.Base)
-	}
-	l := v.adopt
-	at := handleOf(*l)
-	if !l.ours() {
-		if err := k.clear(at); err != nil {
-			return Place{}, err
-		}
-		if err := k.route.LinkSetMacvlanMode(at, netlink.MACVLAN_MODE_BRIDGE); err != nil {
-			return Place{}, fmt.Errorf("set the mode of %s: %w", l.name, err)
-		}
-	}
-	if l.alias != alias {
-		if err := k.route.LinkSetAlias(at, alias); err != nil {
-			return Place{}, fmt.Errorf("mark interface %s: %w", l.name, err)
-		}
-	}
-	if v.base.master != l.master && k.isVRF(v.base.master) {
-		if err := k.route.LinkSetMasterByIndex(at, v.base.master); err != nil {
-			return Place{}, fmt.Errorf("put interface %s into the VRF of %s: %w", l.name, w.Base, err)
-		}
-	}
-	if !l.up || k.tamed[l.index] != *w {
-		k.tame(l.name, *w)
-		k.tamed[l.index] = *w
-	}
-	if !l.up {
-		if err := k.route.LinkSetUp(at); err != nil {
-			return Place{}, fmt.Errorf("set interface %s up: %w", l.name, err)
-		}
-	}
-	return Place{Index: l.index, Name: l.name, MAC: w.MAC, Base: v.base.index}, nil
-}
-
-// handleOf names an interface to the netlink library.
-func handleOf(l link) *netlink.Macvlan {
-	attrs := netlink.NewLinkAttrs()
-	attrs.Index, attrs.Name, attrs.ParentIndex = l.index, l.name, l.base
-	return &netlink.Macvlan{LinkAttrs: attrs}
-}
-
-// clear removes the addresses of an interface that is adopted: those who put them there are gone.
-func (k *Kernel) clear(at netlink.Link) error {
-	list, err := k.route.AddrList(at, netlink.FAMILY_ALL)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return fmt.Errorf("list the addresses of %s: %w", at.Attrs().Name, err)
-	}
-	for _, a := range list {
-		if err := k.route.AddrDel(at, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-			return fmt.Errorf("remove %s from %s: %w", a.IPNet, at.Attrs().Name, err)
-		}
-	}
-	return nil
-}
-
-// isVRF reports whether an interface is a VRF.
-func (k *Kernel) isVRF(index int) bool {
-	if index == 0 {
-		return false
-	}
-	l, err := k.route.LinkByIndex(index)
-	return err == nil && l.Type() == "vrf"
-}
-
-// remove deletes an interface. That it is gone already is no error.
-func (k *Kernel) remove(l link) error {
-	delete(k.tamed, l.index)
-	err := k.route.LinkDel(handleOf(l))
-	if errors.Is(err, unix.ENODEV) {
-		return nil
-	}
-	if err == nil {
-		k.log.Info("removed the interface of a virtual MAC", "interface", l.name, "mac", l.mac.String())
-	}
-	return err
 }
 
 // warn says something once.

@@ -46,8 +46,8 @@ func TestAnInterfaceIsMadeKeptAndRemoved(t *testing.T) {
 		got[name] = state{m.HardwareAddr.String(), mode, m.Flags&1 != 0, settings(name)}
 	}
 	want := map[string]state{
-		"vrrp.51":  {"00:00:5e:00:01:33", "bridge", true, "1 2 0 1 1 0"},
-		"vrrp6.51": {"00:00:5e:00:02:33", "bridge", true, "1 2 0 0 1 0"},
+		"vrrp.51":  {"00:00:5e:00:01:33", "bridge", true, "1 2 2 1 1 0"},
+		"vrrp6.51": {"00:00:5e:00:02:33", "bridge", true, "1 2 2 0 1 0"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -50,7 +50,8 @@ type decision struct {
 	want  Want
 	base  link
 	adopt *link  // nil: one is made
-	name  string // of what is made
+	name  string // of what is made; of what is adopted, if it is to be renamed
+	keeps string // the name that what is adopted keeps, although another one is wanted: that is taken
 	err   error
 }
 
@@ -118,11 +119,18 @@ func makePlan(links []link, wants []Want) plan {
 	}
 	for i := range p.decisions {
 		v := &p.decisions[i]
-		if v.err != nil || v.adopt != nil {
+		if v.err != nil {
 			continue
 		}
 		names := v.want.names(p.beside(v.want))
+		if v.adopt != nil && slices.Contains(names, v.adopt.name) {
+			continue
+		}
 		free := slices.IndexFunc(names, func(n string) bool { return !taken[n] })
+		if free < 0 && v.adopt != nil {
+			v.keeps = v.adopt.name
+			continue
+		}
 		if free < 0 {
 			v.err = fmt.Errorf("the name %s is taken by another interface: choose another vmac_name", names[0])
 			continue

@@ -39,7 +39,7 @@ func kernel(t testing.TB, n *netlab.Node) *Kernel {
 	t.Helper()
 	var k *Kernel
 	must(t, n.Do(func() (err error) {
-		k, err = Open(slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		k, err = Open(slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
 		return err
 	}))
 	t.Cleanup(func() {

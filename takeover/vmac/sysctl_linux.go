@@ -17,7 +17,7 @@ func (k *Kernel) tame(name string, w Want) {
 	k.setting("ipv4", name, "arp_ignore", 1, arp)
 	k.setting("ipv4", name, "arp_announce", 2, arp)
 	const unheard = "packets to virtual addresses may be dropped"
-	k.setting("ipv4", name, "rp_filter", k.reverse(), unheard)
+	k.setting("ipv4", name, "rp_filter", loose, unheard)
 	k.setting("ipv4", name, "promote_secondaries", 1, "removing an address may remove others of its subnet")
 	const noise = "the interface of a virtual MAC may get addresses of its own"
 	for _, s := range []struct {
@@ -37,13 +37,9 @@ func (k *Kernel) tame(name string, w Want) {
 	k.setting("ipv6", name, "disable_ipv6", off, noise)
 }
 
-// reverse is the rp_filter of the interface: the larger of it and that of the whole host counts, so strict (1) becomes loose (2).
-func (k *Kernel) reverse() int {
-	if k.read("all", "rp_filter") == 0 {
-		return 0
-	}
-	return 2
-}
+// loose is the rp_filter of the interface, also where the whole host has none: the larger of the two counts, and strict, which may come
+// later, would drop what comes in here, since the way back is by the base.
+const loose = 2
 
 // setting writes a setting that is not so already. What cannot be set is told with what may come of it.
 func (k *Kernel) setting(family, name, key string, value int, consequence string) {
@@ -62,6 +58,11 @@ func (k *Kernel) setting(family, name, key string, value int, consequence string
 	if err != nil {
 		k.warn("a setting cannot be changed: "+consequence, "setting", path, "value", value, "error", err)
 	}
+}
+
+// markOf reads the ARP settings of an interface.
+func (k *Kernel) markOf(name string) mark {
+	return mark{k.read(name, "arp_ignore"), k.read(name, "arp_announce")}
 }
 
 // read returns an IPv4 setting; -1 if it cannot be read.

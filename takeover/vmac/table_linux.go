@@ -9,9 +9,11 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,10 +31,12 @@ const (
 type table struct {
 	warn  func(string, ...any)
 	conn  *nftables.Conn // nil: not opened yet
+	port  atomic.Uint32  // of its socket: changes of others come from another one
 	level int
 
 	now       picture
 	made      bool
+	gone      bool // there is none: not of an earlier run either
 	bases     map[int]string
 	links     map[int]Place
 	adverts   map[element]string
@@ -41,8 +45,11 @@ type table struct {
 
 func newTable(warn func(string, ...any)) *table { return &table{warn: warn} }
 
-// places notes the interfaces.
-func (t *table) places(bases map[int]base, made []Place, adverts map[element]string) {
+// places notes the interfaces. fresh tells that all were made a moment ago: they are mute before the first Show. Of others nobody knows.
+func (t *table) places(bases map[int]base, made []Place, adverts map[element]string, fresh bool) {
+	if t.answering == nil && fresh {
+		t.answering = map[int][]netip.Addr{}
+	}
 	t.bases, t.links, t.adverts = map[int]string{}, map[int]Place{}, adverts
 	for _, p := range made {
 		if p.Index != 0 {
@@ -61,7 +68,12 @@ func (t *table) show(answering map[int][]netip.Addr) {
 
 // apply makes the kernel's table what the notes say.
 func (t *table) apply() {
-	if t.level == noTable || t.answering == nil || len(t.links) == 0 && !t.made {
+	if len(t.links) == 0 {
+		t.forget()
+		return
+	}
+	t.gone = false
+	if t.level == noTable || t.answering == nil {
 		return // before the first Show nobody knows who is mute
 	}
 	next := draw(t.bases, t.links, t.adverts, t.answering)
@@ -83,6 +95,25 @@ func (t *table) apply() {
 	if err := t.drop(); err != nil && !errors.Is(err, unix.ENOENT) {
 		t.warn("the nftables table of virtual MACs cannot be removed", "table", tableName, "error", err)
 	}
+}
+
+// forget removes the table of nobody, which may be one that an earlier run left: it would give the virtual MAC to what addresses send
+// that are on the interface below by now.
+func (t *table) forget() {
+	if t.gone {
+		return
+	}
+	t.gone = true
+	made := t.made
+	if err := t.drop(); err != nil && made && !errors.Is(err, unix.ENOENT) {
+		t.warn("the nftables table of virtual MACs cannot be removed", "table", tableName, "error", err)
+	}
+}
+
+// mend makes the table anew that somebody changed.
+func (t *table) mend() {
+	t.made = false
+	t.apply()
 }
 
 // update changes the kernel's table: the elements, or all of it where devices came or went or somebody removed it.
@@ -115,7 +146,10 @@ func (t *table) update(next picture) error {
 // commit carries out what f asks for: all or nothing.
 func (t *table) commit(f func(*nftables.Conn, *nftables.Table) error) error {
 	if t.conn == nil {
-		c, err := nftables.New(nftables.AsLasting())
+		c, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(conn *netlink.Conn) error {
+			t.port.Store(conn.PID())
+			return nil
+		}))
 		if err != nil {
 			return fmt.Errorf("open nftables: %w", err)
 		}
