@@ -77,7 +77,7 @@ func TestVirtualMACOutlivesAFlushOfTheRules(t *testing.T) {
 	db1.is("orders", "ipv4", "active")
 	db1.until("a table", 2*time.Second, func() bool { return strings.Contains(db1.table(), virtual) })
 	for range 3 {
-		db1.Run(t.Context(), "nft", "flush", "ruleset") //nolint:errcheck // an owner's table makes it fail
+		db1.Run(t.Context(), "nft", "flush", "ruleset")                         //nolint:errcheck // an owner's table makes it fail
 		db1.Run(t.Context(), "nft", "delete", "table", "netdev", "regent-vmac") //nolint:errcheck // likewise
 		db1.until("a table", 2*time.Second, func() bool { return strings.Contains(db1.table(), virtual) })
 	}
