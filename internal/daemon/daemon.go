@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -161,6 +162,13 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 
 	if err := d.begin(); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(d.routers, func(r *router) bool { return r.link != 0 }) { // what starts is told before anything that follows
+		select {
+		case acts := <-actions:
+			d.handle(acts)
+		case <-time.After(loopHealthy):
+		}
 	}
 	leases := time.NewTicker(leaseTick)
 	defer leases.Stop()
