@@ -8,6 +8,7 @@ import (
 	"github.com/regent-ha/regent/internal/status"
 	"github.com/regent-ha/regent/policy"
 	"github.com/regent-ha/regent/vrrp"
+	"github.com/regent-ha/regent/vrrp/transport"
 )
 
 // snapshot is the status of this instant. It runs in the actor.
@@ -34,6 +35,7 @@ func (d *Daemon) snapshot() status.Snapshot {
 		d.o.Log.Warn("status without the protocol's counters", "error", err)
 	}
 	t := d.loop.Stats()
+	s.Global.Lateness = lateness(t)
 	s.Global.KernelDrops, s.Global.SendErrors = t.KernelDrops, t.Congested+t.NotReady+t.Refused
 	answered := d.answered()
 	for _, r := range d.routers {
@@ -136,4 +138,13 @@ func counters(c vrrp.Counters) status.Counters {
 		InvalidTypePktsRcvd: c.InvalidTypePktsRcvd, AddressListErrors: c.AddressListErrors, PacketLengthErrors: c.PacketLengthErrors,
 		AuthenticationErrors: c.AuthErrors, SourceErrors: c.SourceErrors, DestinationErrors: c.DestinationErrors,
 	}
+}
+
+// lateness is the loop's, as the status has it.
+func lateness(t transport.Stats) status.Lateness {
+	out := status.Lateness{Counts: t.Lateness.Counts[:], Sum: t.Lateness.Sum.Seconds(), Worst: t.MaxLateness.Seconds()}
+	for _, b := range t.Lateness.Bounds() {
+		out.Bounds = append(out.Bounds, b.Seconds())
+	}
+	return out
 }

@@ -106,6 +106,16 @@ type Global struct {
 	LengthErrors   uint64 `json:"packet-length-errors"` // of adverts too short to name a virtual router
 	KernelDrops    uint64 `json:"kernel-drops"`         // adverts lost before they could be read
 	SendErrors     uint64 `json:"send-errors"`
+
+	Lateness Lateness `json:"advert-lateness"` // from the deadline of an advert, or of the wait for one, until it was acted on
+}
+
+// Lateness is a histogram of how late something was, in seconds.
+type Lateness struct {
+	Bounds []float64 `json:"bounds"` // upper ones; there is one count more than bounds
+	Counts []uint64  `json:"counts"` // not cumulative
+	Sum    float64   `json:"sum"`
+	Worst  float64   `json:"worst"`
 }
 
 // Check is the last result of one check of a service.

@@ -21,6 +21,19 @@ type Family struct {
 	read   func(s *status.Snapshot, emit func(value float64, labels ...string))
 }
 
+// Histogram is a metric that counts by how much.
+type Histogram struct {
+	Name string
+	Help string
+	read func(s *status.Snapshot) status.Lateness
+}
+
+// Histograms are all histograms of Regent's own.
+func Histograms() []Histogram {
+	return []Histogram{{"regent_advert_lateness_seconds", "How late the loop acted on the deadlines of adverts, and of waiting for them.",
+		func(s *status.Snapshot) status.Lateness { return s.Global.Lateness }}}
+}
+
 // router are the labels of a virtual router.
 var router = []string{"service", "family", "interface", "vrid"}
 

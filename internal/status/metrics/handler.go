@@ -23,7 +23,9 @@ const snapshotLimit = 3 * time.Second
 type collector struct {
 	snapshot func(context.Context) (status.Snapshot, error)
 	families []Family
-	descs    []*prometheus.Desc
+	descs    []*prometheus.Desc // of the families, then of the histograms
+
+	histograms []Histogram
 }
 
 // Describe implements prometheus.Collector.
@@ -42,6 +44,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.NewInvalidMetric(c.descs[0], fmt.Errorf("the daemon is busy or ends: %w", err))
 		return
 	}
+	for i, h := range c.histograms {
+		to <- histogram(c.descs[len(c.families)+i], h.read(&s))
+	}
 	for i, f := range c.families {
 		f.read(&s, func(value float64, labels ...string) {
 			m, err := prometheus.NewConstMetric(c.descs[i], f.Type, value, labels...)
@@ -53,14 +58,33 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
+// histogram gives a lateness the form of Prometheus, whose buckets are cumulative.
+func histogram(d *prometheus.Desc, l status.Lateness) prometheus.Metric {
+	buckets, total := map[float64]uint64{}, uint64(0)
+	for i, n := range l.Counts {
+		total += n
+		if i < len(l.Bounds) {
+			buckets[l.Bounds[i]] = total
+		}
+	}
+	m, err := prometheus.NewConstHistogram(d, total, l.Sum, buckets)
+	if err != nil {
+		return prometheus.NewInvalidMetric(d, err)
+	}
+	return m
+}
+
 // Handler serves the metrics, those of the Go runtime and of the process too, and with compatible those of keepalived-exporter.
 func Handler(log *slog.Logger, snapshot func(context.Context) (status.Snapshot, error), compatible bool) http.Handler {
-	c := &collector{snapshot: snapshot, families: Families()}
+	c := &collector{snapshot: snapshot, families: Families(), histograms: Histograms()}
 	if compatible {
 		c.families = append(c.families, compat()...)
 	}
 	for _, f := range c.families {
 		c.descs = append(c.descs, prometheus.NewDesc(f.Name, f.Help, f.Labels, nil))
+	}
+	for _, h := range c.histograms {
+		c.descs = append(c.descs, prometheus.NewDesc(h.Name, h.Help, nil, nil))
 	}
 	r := prometheus.NewRegistry()
 	r.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

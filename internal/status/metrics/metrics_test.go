@@ -28,7 +28,8 @@ var update = flag.Bool("update", false, "write docs/metrics.md anew")
 func sample() status.Snapshot {
 	at := time.Unix(1800000000, 0)
 	return status.Snapshot{
-		Version: 1, Node: "db2", Started: at, Global: status.Global{ChecksumErrors: 2, SendErrors: 1},
+		Version: 1, Node: "db2", Started: at, Global: status.Global{ChecksumErrors: 2, SendErrors: 1,
+			Lateness: status.Lateness{Bounds: []float64{0.0005, 0.001}, Counts: []uint64{3, 2, 1}, Sum: 0.25, Worst: 0.2}},
 		Services: []status.Service{
 			{
 				Name: "orders", Family: "ipv4", Interface: "eth0", VirtualRouterID: 51, Addresses: []string{"10.0.0.101/24"}, State: "active", Duty: "refuse",
@@ -79,6 +80,7 @@ func TestPageSaysWhatTheSnapshotSays(t *testing.T) {
 		`regent_service_protected{service="orders"} 1`,
 		`regent_node_alive{node="db1"} 0`, `regent_node_load{node="db2"} 1.5`, `regent_node_services{node="db2"} 1`,
 		`regent_host_adverts_refused_total{reason="checksum"} 2`, `regent_host_send_errors_total 1`, `regent_start_time_seconds{node="db2"} 1.8e+09`,
+		`regent_advert_lateness_seconds_bucket{le="0.001"} 5`, `regent_advert_lateness_seconds_bucket{le="+Inf"} 6`, `regent_advert_lateness_seconds_sum 0.25`,
 		`process_open_fds `, `go_goroutines `,
 	} {
 		if !strings.Contains(text, want) {
@@ -158,6 +160,9 @@ func TestPageInDocsIsTheTable(t *testing.T) {
 	for _, f := range Families() {
 		kind := map[prometheus.ValueType]string{prometheus.GaugeValue: "gauge", prometheus.CounterValue: "counter"}[f.Type]
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, kind, strings.Join(f.Labels, ", "), f.Help)
+	}
+	for _, h := range Histograms() {
+		fmt.Fprintf(&b, "| `%s` | histogram |  | %s |\n", h.Name, h.Help)
 	}
 	if *update {
 		if err := os.WriteFile(pageFile, []byte(b.String()), 0o644); err != nil {
