@@ -28,7 +28,7 @@ demo: build ## three nodes in namespaces: the owner dies, another answers, the c
 
 test: setup build check ## everything that is not a timing
 	@mkdir -p $(ARTIFACTS)
-	@$(GO) test -json -p 1 -skip '$(SKIP)' -shuffle=on -timeout 15m -artifacts -outputdir $(ARTIFACTS) ./... | $(GO) run ./internal/testsum $(REQUIRE) -again 3 -- -artifacts -outputdir $(ARTIFACTS)
+	@$(GO) test -json -p 1 -skip '$(SKIP)' -shuffle=on -timeout 15m -artifacts -outputdir $(ARTIFACTS) ./... | $(GO) run ./internal/testsum $(REQUIRE) -again 5 -- -artifacts -outputdir $(ARTIFACTS)
 	@CGO_ENABLED=1 $(GO) test -race -short -p 1 -skip '^TestProof' -shuffle=on -timeout 10m $(RACE)
 
 # Packages whose tests need no network and few seconds; the race detector needs a C compiler, which setup provides.

@@ -784,6 +784,7 @@ func TestWatchdogIsFedWhileTheWorkerBeats(t *testing.T) {
 			t.Parallel()
 			p := newParent(t, role)
 			p.options.Watchdog = time.Millisecond
+			p.refuse = 2 // the next worker beats as well, and may not before this one is judged
 			p.run().ready(1)
 			fed := func() (n int) {
 				p.mu.Lock()
