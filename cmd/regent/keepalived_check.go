@@ -93,10 +93,8 @@ func missingInterfaces(c *keepalived.Config) keepalived.Problems {
 			Severity: conf.Warning, Text: fmt.Sprintf(format, args...)}})
 	}
 	vmacs := map[string]bool{}
-	for _, v := range c.Instances {
-		if v.VMAC != nil {
-			vmacs[vmacName(v)] = true
-		}
+	for _, name := range c.VMACNames() {
+		vmacs[name] = true
 	}
 	for _, v := range c.Instances {
 		for _, t := range v.Tracks.Interfaces {

@@ -14,13 +14,8 @@ import (
 	"github.com/regent-ha/regent/internal/notify"
 )
 
-// vmacName is the name of an instance's VMAC.
-func vmacName(v *keepalived.Instance) string {
-	return cmp.Or(v.VMAC.Name, fmt.Sprintf("vrrp.%d", v.VRID.V))
-}
-
-// instanceOf is what the file says about an instance.
-func instanceOf(k keepalivedConf, v *keepalived.Instance) dump.Instance {
+// instanceOf is what the file says about an instance. vmac is the name of its VMAC, if it has one.
+func instanceOf(k keepalivedConf, v *keepalived.Instance, vmac string) dump.Instance {
 	i := dump.Instance{
 		Name: v.Name, Version: v.Version.V, IPv6: v.IPv6, VRID: v.VRID.V, Interface: v.Interface.V, FDIn: -1, FDOut: -1,
 		DontTrackPrimary: v.DontTrackPrimary.V, Source: v.Source.V, SourceConfigured: v.Source.IsSet(), MasterDown: masterDown(v),
@@ -34,7 +29,7 @@ func instanceOf(k keepalivedConf, v *keepalived.Instance) dump.Instance {
 		Mail: v.Notify.Mail.V, NotifyDeleted: len(v.Notify.Deleted.V.Args) > 0, PriorityChanges: v.Notify.PriorityChanges.V, Notify: notifyOf(k, &v.Notify),
 	}
 	if v.VMAC != nil {
-		i.VMAC = &dump.VMAC{Name: vmacName(v), TransmitBase: v.TransmitBase.V}
+		i.VMAC = &dump.VMAC{Name: vmac, TransmitBase: v.TransmitBase.V}
 	}
 	if v.Unicast {
 		i.Unicast = &dump.Unicast{TTL: v.UnicastTTL.V, CheckSource: v.CheckSource.V, OldChecksum: v.OldChecksum.V == keepalived.UseOldChecksum}
@@ -48,10 +43,10 @@ func instanceOf(k keepalivedConf, v *keepalived.Instance) dump.Instance {
 		i.Multicast = v.Group.V
 	}
 	for _, a := range v.Addresses {
-		i.Addresses = append(i.Addresses, addressOf(v, a))
+		i.Addresses = append(i.Addresses, addressOf(v, a, vmac))
 	}
 	for _, a := range v.Excluded {
-		i.Excluded = append(i.Excluded, addressOf(v, a))
+		i.Excluded = append(i.Excluded, addressOf(v, a, vmac))
 	}
 	for _, r := range v.Routes {
 		i.Routes = append(i.Routes, dump.Item{Text: routeText(r)})
@@ -67,7 +62,7 @@ func garpOf(g keepalived.GARP) dump.GARP {
 		LowerPrioRepeat: g.LowerPrioRepeat.V}
 }
 
-func addressOf(v *keepalived.Instance, a keepalived.Address) dump.Address {
+func addressOf(v *keepalived.Instance, a keepalived.Address, vmac string) dump.Address {
 	out := dump.Address{Prefix: a.Prefix, Peer: a.Peer, Broadcast: a.Broadcast, Label: a.Label, Device: cmp.Or(a.Dev, v.Interface.V), Scope: scopeName(a.Scope), NoTrack: a.NoTrack}
 	for _, f := range []struct {
 		name string
@@ -78,7 +73,7 @@ func addressOf(v *keepalived.Instance, a keepalived.Address) dump.Address {
 		}
 	}
 	if v.VMAC != nil && a.OnInstance(v) {
-		out.Device = vmacName(v) + "@" + v.Interface.V
+		out.Device = vmac + "@" + v.Interface.V
 	}
 	if a.Preferred != keepalived.Forever {
 		out.Lifetime = strconv.FormatUint(uint64(a.Preferred), 10)

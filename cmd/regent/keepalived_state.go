@@ -91,7 +91,11 @@ func stateOf(v *status.Service) dump.State {
 
 // instanceState is one instance: what the file says, then what the daemon tells, if it does.
 func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service, netifs []dump.Interface) dump.Instance {
-	i := instanceOf(k, v)
+	vmac := k.model.VMACNames()[v]
+	if now != nil {
+		vmac = cmp.Or(now.VMACInterface, vmac)
+	}
+	i := instanceOf(k, v, vmac)
 	i.State = stateOf(now)
 	i.Wanted = i.State
 	if !i.Source.IsValid() {

@@ -3,7 +3,9 @@
 package keepalived
 
 import (
+	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/regent-ha/regent/conf"
@@ -256,4 +258,34 @@ type Rule struct {
 // is the VMAC for addresses of the instance's family alone.
 func (a Address) OnInstance(i *Instance) bool {
 	return a.ImpliedDev || a.Dev == i.Interface.V && (i.VMAC == nil || a.Prefix.Addr().Is6() == i.IPv6)
+}
+
+// VMACNames are the names of the interfaces of instances with use_vmac, unless somebody else's interface has one of them. As keepalived
+// chooses them, in the order of the file: vrrp.VRID, and where that is taken vrrp6.VRID for IPv6, then vrrp1.VRID and so on.
+func (c *Config) VMACNames() map[*Instance]string {
+	names, taken := map[*Instance]string{}, map[string]bool{}
+	for _, i := range c.Instances {
+		if i.VMAC != nil && i.VMAC.Name != "" {
+			names[i], taken[i.VMAC.Name] = i.VMAC.Name, true
+		}
+	}
+	for _, i := range c.Instances {
+		if i.VMAC == nil || i.VMAC.Name != "" {
+			continue
+		}
+		infixes := []string{""}
+		if i.IPv6 {
+			infixes = append(infixes, "6")
+		}
+		for n := 1; n < len(c.Instances)+6; n++ {
+			infixes = append(infixes, strconv.Itoa(n))
+		}
+		for _, x := range infixes {
+			if name := fmt.Sprintf("%s%s.%d", c.Global.VMACPrefix.V, x, i.VRID.V); !taken[name] {
+				names[i], taken[name] = name, true
+				break
+			}
+		}
+	}
+	return names
 }

@@ -122,6 +122,9 @@ func (d *Daemon) serviceStatus(r *router, st vrrp.Status) status.Service {
 			v.Checks = append(v.Checks, status.Check{Name: nameOf(d.watched[r.service.Name][i]), OK: c.OK, Since: c.Since, Detail: c.Detail, Value: c.Value})
 		}
 	}
+	if r.service.VMAC {
+		v.VMACInterface = r.virtual[r.service.Interface].Name
+	}
 	for _, p := range r.prefixes {
 		v.Addresses = append(v.Addresses, p.String())
 	}

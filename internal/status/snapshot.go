@@ -25,6 +25,7 @@ type Service struct {
 	Family            string     `json:"family"` // ipv4 | ipv6
 	Interface         string     `json:"interface"`
 	VirtualRouterID   int        `json:"virtual_router_id"`
+	VMACInterface     string     `json:"vmac_interface,omitempty"` // with the virtual MAC; it is there while the service is configured
 	Addresses         []string   `json:"addresses"`
 	State             string     `json:"state"` // initialize | backup | active
 	Duty              string     `json:"duty"`  // none | refuse | serve

@@ -4,7 +4,10 @@ package vmac
 
 import (
 	"context"
+	"log/slog"
+	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +135,120 @@ func TestWhatKeepalivedLeft(t *testing.T) {
 	}
 	if list, _ := n.Addresses("vrrp.51"); len(list) != 0 {
 		t.Errorf("addresses of somebody who is gone: %v", list)
+	}
+}
+
+// A new name is given to the interface that is there, with what is on it.
+func TestAnInterfaceIsRenamed(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Test(t)
+	n := node(t, lab, "a", "10.99.0.1/24", "fd99::1/64")
+	k := kernel(t, n)
+	w := four(51, "eth0")
+	before := set(t, n, k, w)[0]
+	show(t, n, k, map[int][]netip.Addr{before.Index: {netip.MustParseAddr("10.99.0.100")}})
+	addAddress(t, n, before.Index, "10.99.0.100/24")
+	w.Name = "gw"
+	after := set(t, n, k, w)[0]
+	if after.Index != before.Index || after.Name != "gw" || n.Index("gw") != before.Index {
+		t.Errorf("%v, then %v", before, after)
+	}
+	if list, _ := n.Addresses("gw"); len(list) != 1 || macvlans(t, n)["gw"].Flags&1 == 0 {
+		t.Errorf("what answered was taken away: %v", list)
+	}
+	if got := listing(t, n); !strings.Contains(got, `device "gw"`) || strings.Contains(got, "vrrp.51") {
+		t.Errorf("the table knows it by its former name:\n%s", got)
+	}
+}
+
+// Settings that somebody changes while it runs are put back.
+func TestSettingsArePutBack(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Test(t)
+	n := node(t, lab, "a", "10.99.0.1/24")
+	k := kernel(t, n)
+	k.log = slog.New(slog.DiscardHandler) // it warns
+	set(t, n, k, four(51, "eth0"))
+	changed := [][3]string{{"eth0", "arp_ignore", "0"}, {"eth0", "arp_announce", "0"}, {"vrrp.51", "rp_filter", "1"}, {"vrrp.51", "arp_ignore", "0"}}
+	must(t, n.Do(func() error {
+		for _, c := range changed {
+			if err := os.WriteFile(interfacePath("ipv4", c[0], c[1]), []byte(c[2]), 0o644); err != nil {
+				return err
+			}
+		}
+		k.Check()
+		return nil
+	}))
+	for i, want := range []string{"1", "2", "2", "1"} {
+		if got := sysctl(t, n, "ipv4", changed[i][0], changed[i][1]); got != want {
+			t.Errorf("%s of %s is %s, want %s", changed[i][1], changed[i][0], got, want)
+		}
+	}
+}
+
+// A router that forwards reports the groups it is in as soon as an interface is up: a new one is mute before it is.
+func TestANewInterfaceSaysNothing(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Test(t)
+	n := node(t, lab, "a", "10.99.0.1/24", "fd99::1/64")
+	peer := node(t, lab, "b", "10.99.0.9/24")
+	must(t, n.Forward())
+	// The reports come at once, not some time within a second.
+	must(t, n.SetSysctl("net.ipv6.conf.default.force_mld_version", "1"))
+	wire, err := lab.Capture("wire", "")
+	must(t, err)
+	k := kernel(t, n)
+	set(t, n, k, four(51, "eth0"), six(51, "eth0"))
+	show(t, n, k, map[int][]netip.Addr{})
+	c, err := peer.ListenPacket("udp", "10.99.0.9:0") // a frame that comes later than all others
+	must(t, err)
+	defer c.Close()
+	_, err = c.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.99.0.1:9")))
+	must(t, err)
+	ctx, end := context.WithTimeout(t.Context(), 5*time.Second)
+	defer end()
+	_, err = wire.Wait(ctx, time.Time{}, func(f netlab.Frame) bool {
+		src, _, proto, _, ok := f.IP()
+		return ok && proto == 17 && src == netip.MustParseAddr("10.99.0.9")
+	})
+	must(t, err)
+	for _, f := range wire.Frames() {
+		if m := f.SourceMAC(); m[2] == 0x5e {
+			t.Errorf("it says %x", f.Data)
+		}
+	}
+}
+
+// Firewalls are reloaded with a flush of all rules: that is told, and what we change ourselves is not.
+func TestChangesByOthersAreTold(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Test(t)
+	n := node(t, lab, "a", "10.99.0.1/24")
+	told := make(chan struct{}, 100)
+	var k *Kernel
+	must(t, n.Do(func() (err error) {
+		k, err = Open(slog.New(slog.DiscardHandler), func() { told <- struct{}{} })
+		return err
+	}))
+	t.Cleanup(func() { must(t, n.Do(func() error { return k.Close(true) })) })
+	p := set(t, n, k, four(51, "eth0"))[0]
+	show(t, n, k, map[int][]netip.Addr{p.Index: {netip.MustParseAddr("10.99.0.100")}})
+	for _, change := range [][]string{{"flush", "ruleset"}, {"delete", "table", "netdev", tableName}, {"flush", "table", "netdev", tableName}} {
+		if out, err := n.Command(t.Context(), "nft", change...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", change, err, out)
+		}
+		select {
+		case <-told:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("nobody was told of %v", change)
+		}
+		must(t, n.Do(func() error { k.Mend(); return nil }))
+		if got := listing(t, n); !strings.Contains(got, "10.99.0.100 : 00:00:5e:00:01:33") || !strings.Contains(got, "egress") {
+			t.Errorf("after %v:\n%s", change, got)
+		}
+	}
+	if len(told) > 3 {
+		t.Errorf("told %d times more", len(told))
 	}
 }
 

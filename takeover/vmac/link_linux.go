@@ -60,7 +60,7 @@ func (k *Kernel) carryOut(v *decision) (Place, error) {
 		}
 	}
 	if v.keeps != "" {
-		k.warn("an interface keeps its name: the other one is taken", "interface", v.keeps, "name", w.names(false)[0])
+		k.warn("an interface keeps its name: the other one is taken", "interface", v.keeps, "name", w.names()[0])
 	}
 	at := handleOf(*l)
 	if !l.ours() {

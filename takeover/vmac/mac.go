@@ -34,16 +34,13 @@ func Parse(text string) (m MAC, err error) {
 // nameLimit is the length of an interface's name (IFNAMSIZ without the final zero).
 const nameLimit = 15
 
-// names are the names that an interface may have, the preferred one first: the one that was asked for, or keepalived's vrrp.VRID,
-// vrrp6.VRID for an IPv6 router beside an IPv4 one, and vrrp1.VRID and so on where that is taken.
-func (w Want) names(beside bool) []string {
+// names are the names that an interface may have, the preferred one first: the one that was asked for, or keepalived's vrrp.VRID, and
+// where that is taken vrrp6.VRID for an IPv6 router, vrrp1.VRID and so on.
+func (w Want) names() []string {
 	if w.Name != "" {
 		return []string{w.Name}
 	}
-	var out []string
-	if !w.Six || !beside {
-		out = append(out, fmt.Sprintf("vrrp.%d", w.VRID))
-	}
+	out := []string{fmt.Sprintf("vrrp.%d", w.VRID)}
 	if w.Six {
 		out = append(out, fmt.Sprintf("vrrp6.%d", w.VRID))
 	}

@@ -94,7 +94,7 @@ func makePlan(links []link, wants []Want) plan {
 		if v.base, v.err = baseOf(byName, byIndex, v.want.Base); v.err != nil {
 			continue
 		}
-		names := v.want.names(p.beside(v.want))
+		names := v.want.names()
 		for _, l := range links {
 			if l.kind != macvlan || l.base != v.base.index || l.mac != v.want.MAC {
 				continue
@@ -122,7 +122,7 @@ func makePlan(links []link, wants []Want) plan {
 		if v.err != nil {
 			continue
 		}
-		names := v.want.names(p.beside(v.want))
+		names := v.want.names()
 		if v.adopt != nil && slices.Contains(names, v.adopt.name) {
 			continue
 		}
@@ -139,11 +139,6 @@ func makePlan(links []link, wants []Want) plan {
 		taken[v.name] = true
 	}
 	return p
-}
-
-// beside reports whether an IPv4 router wants an interface for the VRID of an IPv6 one.
-func (p plan) beside(w Want) bool {
-	return slices.ContainsFunc(p.decisions, func(v decision) bool { return v.want.VRID == w.VRID && !v.want.Six && v.want.Name == "" })
 }
 
 var errNoBase = errors.New("does not exist")

@@ -42,6 +42,12 @@ func told(p plan) string {
 			b.WriteString("error: " + v.err.Error())
 		case v.adopt != nil:
 			b.WriteString("adopt " + v.adopt.name)
+			if v.name != "" {
+				b.WriteString(" as " + v.name)
+			}
+			if v.keeps != "" {
+				b.WriteString(", which it keeps")
+			}
 		default:
 			b.WriteString("make " + v.name + " on " + v.base.name)
 		}
@@ -61,18 +67,21 @@ func TestPlans(t *testing.T) {
 		wants []Want
 		want  string
 	}{
-		"the first":                        {nil, []Want{four(51, "eth0")}, "make vrrp.51 on eth0\n"},
-		"IPv6 alone":                       {nil, []Want{six(51, "eth0")}, "make vrrp.51 on eth0\n"},
-		"IPv6 beside IPv4":                 {nil, []Want{four(51, "eth0"), six(51, "eth0")}, "make vrrp.51 on eth0\nmake vrrp6.51 on eth0\n"},
-		"the order does not matter":        {nil, []Want{six(51, "eth0"), four(51, "eth0")}, "make vrrp6.51 on eth0\nmake vrrp.51 on eth0\n"},
-		"one VRID on two interfaces":       {nil, []Want{four(51, "eth0"), four(51, "eth1")}, "make vrrp.51 on eth0\nmake vrrp1.51 on eth1\n"},
-		"a name":                           {nil, []Want{named}, "make gw on eth0\n"},
-		"both families share a MAC":        {nil, []Want{own4, own6}, "make vrrp.7 on eth0\n"},
-		"no such interface":                {nil, []Want{four(51, "eth7")}, "error: interface eth7 does not exist\n"},
-		"the name is another interface's":  {[]link{{index: 9, name: "vrrp.51", kind: "dummy"}}, []Want{four(51, "eth0")}, "make vrrp1.51 on eth0\n"},
-		"that very name":                   {[]link{{index: 9, name: "gw", kind: "dummy"}}, []Want{named}, "error: the name gw is taken by another interface: choose another vmac_name\n"},
-		"an earlier run":                   {[]link{upper(9, "vrrp.51", 2, RFC(51, false), marked)}, []Want{four(51, "eth0")}, "adopt vrrp.51\n"},
-		"an earlier run, renamed":          {[]link{upper(9, "fred", 2, RFC(51, false), marked)}, []Want{four(51, "eth0")}, "adopt fred\n"},
+		"the first":                       {nil, []Want{four(51, "eth0")}, "make vrrp.51 on eth0\n"},
+		"IPv6 alone":                      {nil, []Want{six(51, "eth0")}, "make vrrp.51 on eth0\n"},
+		"IPv6 beside IPv4":                {nil, []Want{four(51, "eth0"), six(51, "eth0")}, "make vrrp.51 on eth0\nmake vrrp6.51 on eth0\n"},
+		"IPv6 comes first":                {nil, []Want{six(51, "eth0"), four(51, "eth0")}, "make vrrp.51 on eth0\nmake vrrp1.51 on eth0\n"},
+		"one VRID on two interfaces":      {nil, []Want{four(51, "eth0"), four(51, "eth1")}, "make vrrp.51 on eth0\nmake vrrp1.51 on eth1\n"},
+		"a name":                          {nil, []Want{named}, "make gw on eth0\n"},
+		"both families share a MAC":       {nil, []Want{own4, own6}, "make vrrp.7 on eth0\n"},
+		"no such interface":               {nil, []Want{four(51, "eth7")}, "error: interface eth7 does not exist\n"},
+		"the name is another interface's": {[]link{{index: 9, name: "vrrp.51", kind: "dummy"}}, []Want{four(51, "eth0")}, "make vrrp1.51 on eth0\n"},
+		"that very name":                  {[]link{{index: 9, name: "gw", kind: "dummy"}}, []Want{named}, "error: the name gw is taken by another interface: choose another vmac_name\n"},
+		"an earlier run":                  {[]link{upper(9, "vrrp.51", 2, RFC(51, false), marked)}, []Want{four(51, "eth0")}, "adopt vrrp.51\n"},
+		"an earlier run, renamed":         {[]link{upper(9, "fred", 2, RFC(51, false), marked)}, []Want{four(51, "eth0")}, "adopt fred as vrrp.51\n"},
+		"an earlier run, a name by now":   {[]link{upper(9, "vrrp.51", 2, RFC(51, false), marked)}, []Want{named}, "adopt vrrp.51 as gw\n"},
+		"an earlier run, a name in use": {[]link{upper(9, "vrrp.51", 2, RFC(51, false), marked), {index: 8, name: "gw", kind: "dummy"}}, []Want{named},
+			"adopt vrrp.51, which it keeps\n"},
 		"an earlier run, another VRID":     {[]link{upper(9, "vrrp.52", 2, RFC(52, false), marked)}, []Want{four(51, "eth0")}, "remove vrrp.52\nmake vrrp.51 on eth0\n"},
 		"an earlier run, another base":     {[]link{upper(9, "vrrp.51", 3, RFC(51, false), marked)}, []Want{four(51, "eth0")}, "remove vrrp.51\nmake vrrp.51 on eth0\n"},
 		"an earlier run, another MAC":      {[]link{upper(9, "vrrp.7", 2, RFC(7, false), marked)}, []Want{own4}, "remove vrrp.7\nmake vrrp.7 on eth0\n"},

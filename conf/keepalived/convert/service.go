@@ -204,11 +204,8 @@ func (v *converter) vmac(i *keepalived.Instance) {
 	}
 	v.set(m.At, "vmac", true)
 	name := m.Name
-	if prefix := v.cfg.Global.VMACPrefix; name == "" && prefix.V != "vrrp" {
-		name = fmt.Sprintf("%s.%d", prefix.V, i.VRID.V)
-		if i.IPv6 && slices.ContainsFunc(v.cfg.Instances, func(o *keepalived.Instance) bool { return o.VMAC != nil && !o.IPv6 && o.VRID.V == i.VRID.V }) {
-			name = fmt.Sprintf("%s6.%d", prefix.V, i.VRID.V)
-		}
+	if name == "" && v.cfg.Global.VMACPrefix.V != "vrrp" {
+		name = v.cfg.VMACNames()[i]
 	}
 	if name != "" {
 		v.set(m.At, "vmac_name", name)
