@@ -93,7 +93,9 @@ func (d *Daemon) watchServices(gone []string, again bool) {
 		s := &d.cfg.Services[i]
 		known := d.results[s.Name]
 		for _, r := range d.checks.Status(s.Name) {
-			known[r.Index] = &r
+			if again || monitor.Prompt(string(d.watched[s.Name][r.Index].Kind)) { // at the start others count when all have been told of it
+				known[r.Index] = &r
+			}
 		}
 		for j, c := range d.watched[s.Name] {
 			if c.Kind == conf.CheckBFD {

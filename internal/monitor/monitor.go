@@ -146,7 +146,7 @@ func (m *Monitor) Await(limit time.Duration) {
 	m.mu.Lock()
 	var wait []*runner
 	for _, r := range m.shared {
-		if r.check.prompt() {
+		if Prompt(r.check.Kind) {
 			wait = append(wait, r)
 		}
 	}

@@ -51,7 +51,7 @@ func (m *Monitor) run(ctx context.Context, r *runner) {
 		})()
 	}
 	soon := rand.N(firstWithin) //nolint:gosec // jitter
-	if r.check.prompt() {
+	if Prompt(r.check.Kind) {
 		soon = 0
 	}
 	timer := time.NewTimer(soon)
@@ -64,7 +64,7 @@ func (m *Monitor) run(ctx context.Context, r *runner) {
 		case <-r.hurry:
 		}
 		slots := m.slots
-		if r.check.prompt() {
+		if Prompt(r.check.Kind) {
 			slots = nil // others that hang must not delay it
 		}
 		if slots != nil {
@@ -103,10 +103,8 @@ func jitter(d time.Duration) time.Duration {
 	return d - tenth + rand.N(2*tenth+1) //nolint:gosec // jitter
 }
 
-// prompt reports whether a check looks at this host alone and so has its result at once.
-func (c *Check) prompt() bool {
-	return c.Kind == "number" || c.Kind == "interface" || c.Kind == "process"
-}
+// Prompt reports whether checks of a kind look at this host alone and so have their result at once.
+func Prompt(kind string) bool { return kind == "number" || kind == "interface" || kind == "process" }
 
 // judge takes in a result and says whether the verdict turned. The first result is the first verdict, unless the check starts bad and
 // has to be good more often.

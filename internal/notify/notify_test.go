@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,7 +48,10 @@ func notifier(t *testing.T, o Options) (n *Notifier, log *logs, program, file st
 	dir := t.TempDir()
 	program, file = filepath.Join(dir, "program"), filepath.Join(dir, "said")
 	script := "#!/bin/sh\n[ \"$2\" ] && sleep $2\necho \"$1\" >>" + file + "\n"
-	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child of a test beside this one would keep the file open for writing: text file busy
+	err := os.WriteFile(program, []byte(script), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return n, log, program, file
