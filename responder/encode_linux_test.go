@@ -108,20 +108,6 @@ func TestErrorsNameTheWayOut(t *testing.T) {
 	}
 }
 
-func TestNoticesOfOtherTablesDoNotConcernUs(t *testing.T) {
-	w := writer{table: "regent"}
-	w.removeTable()
-	ours := w.ops[0].msg.Data
-	if !concerns(ours, "regent") || concerns(ours, "other") {
-		t.Error("a notice is taken for one about another table")
-	}
-	bridge := append([]byte{}, ours...)
-	bridge[0] = unix.NFPROTO_BRIDGE
-	if concerns(bridge, "regent") || concerns(nil, "regent") {
-		t.Error("a notice of another family is taken for ours")
-	}
-}
-
 // The kernel's messages are foreign bytes too: none of the decoders may panic or loop.
 func FuzzDecoders(f *testing.F) {
 	w := writer{table: "regent"}
@@ -142,7 +128,6 @@ func FuzzDecoders(f *testing.F) {
 		} {
 			_ = err // any error is fine
 		}
-		concerns(b, "regent")
 		commentOf(b)
 	})
 }

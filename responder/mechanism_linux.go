@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/regent-ha/regent/internal/tablewatch"
 )
 
 // mechanism is a way of refusing. All its methods are called from one goroutine.
@@ -29,12 +31,12 @@ type mechanism interface {
 // nftables refuses by the table.
 type nftables struct {
 	t          *table
-	w          *watcher      // nil: the kernel keeps others away from the table
-	restored   []time.Time   // when lately
-	failing    bool          // the last attempt to restore failed
-	paused     bool          // hints wait for the next call of attend
-	maladapted bool          // the last attempt to adapt failed
-	poked      chan struct{} // of a table that nobody else can change: look whether the traits still fit
+	w          *tablewatch.Watcher // nil: the kernel keeps others away from the table
+	restored   []time.Time         // when lately
+	failing    bool                // the last attempt to restore failed
+	paused     bool                // hints wait for the next call of attend
+	maladapted bool                // the last attempt to adapt failed
+	due        chan struct{}       // a look: at what the watcher saw, or, of a table that nobody else can change, whether the traits still fit
 }
 
 // Restoring is immediate, but two that fight over the table must not take the machine with them.
@@ -55,11 +57,18 @@ func (n *nftables) describe() (name, detail string) {
 }
 
 func (n *nftables) refuse(want []element) error {
-	select {
-	case n.poked <- struct{}{}:
-	default:
+	if n.w == nil {
+		n.look()
 	}
 	return n.t.refuse(want)
+}
+
+// look says that a look is due; several become one.
+func (n *nftables) look() {
+	select {
+	case n.due <- struct{}{}:
+	default:
+	}
 }
 
 func (n *nftables) serve(addrs []netip.Addr, ttl time.Duration) error { return n.t.serve(addrs, ttl) }
@@ -69,13 +78,10 @@ func (n *nftables) withdraw(addrs []netip.Addr) error { return n.t.withdraw(addr
 func (n *nftables) counters() (map[netip.Addr]Count, error) { return n.t.counters() }
 
 func (n *nftables) hints() <-chan struct{} {
-	switch {
-	case n.paused:
+	if n.paused {
 		return nil
-	case n.w == nil:
-		return n.poked
 	}
-	return n.w.hints
+	return n.due
 }
 
 func (n *nftables) attend() ([]Event, time.Duration) {
@@ -154,7 +160,7 @@ func (n *nftables) repairOnce() (why string, err error) {
 func (n *nftables) close(remove bool) error {
 	var errs []error
 	if n.w != nil {
-		errs = append(errs, n.w.close())
+		errs = append(errs, n.w.Close())
 	}
 	if remove {
 		errs = append(errs, n.t.remove())

@@ -9,6 +9,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/tablewatch"
 )
 
 // ErrClosed is returned by methods of a Responder that was closed.
@@ -151,14 +155,15 @@ func openNftables(ctx context.Context, o Options) (_ *nftables, err error) {
 	if err := t.open(ctx, o.KeepServing); err != nil {
 		return nil, err
 	}
-	n := &nftables{t: t, poked: make(chan struct{}, 1)}
+	n := &nftables{t: t, due: make(chan struct{}, 1)}
 	if !t.plain {
 		return n, nil
 	}
-	if n.w, err = watch(t.name, c.nl.PID()); err != nil {
+	n.w, err = tablewatch.Watch(tablewatch.Table{Family: unix.NFPROTO_INET, Name: t.name}, c.nl.PID, func(*tablewatch.Watcher) { n.look() })
+	if err != nil {
 		return nil, err
 	}
-	n.w.hint() // something may have happened before the watch began
+	n.look() // something may have happened before the watch began
 	return n, nil
 }
 

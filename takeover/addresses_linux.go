@@ -163,11 +163,12 @@ func (k *Kernel) attempt(as []Address, todo []int, seconds uint32, redress bool,
 			p, flags = absent, netlink.Create|netlink.Excl
 		}
 		sent = append(sent, i)
+		routed := there.routed(a, at)
 		msgs = append(msgs, netlink.Message{
 			Header: netlink.Header{Type: rtmNewAddr, Flags: netlink.Request | flags},
-			Data:   addressMessage(a, at, life{seconds, k.age(a, at, p, now)}, there.routed(a, at)),
+			Data:   addressMessage(a, at, life{seconds, k.age(a, at, p, now)}, routed),
 		})
-		if a.Prefix.Addr().Is6() && !at.NoPrefixRoute && !at.Peer.IsValid() && !there.routed(a, at) {
+		if a.Prefix.Addr().Is6() && !at.NoPrefixRoute && !at.Peer.IsValid() && !routed {
 			k.roads[subnet(a)] = true
 		}
 	}

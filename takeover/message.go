@@ -158,7 +158,11 @@ func (at Attributes) flags(six, noPrefixRoute bool) (flags uint32) {
 
 // routeQuestion asks for the route to an IPv6 address on its own link.
 func routeQuestion(a Address) []byte {
-	head := [lengthRouteMsg]byte{0: familyIPv6, 1: 128}
+	return routeMessage([lengthRouteMsg]byte{0: familyIPv6, 1: 128}, a)
+}
+
+// routeMessage names a route to an address on its link.
+func routeMessage(head [lengthRouteMsg]byte, a Address) []byte {
 	e := netlink.NewAttributeEncoder()
 	e.Bytes(rtaDst, a.Prefix.Addr().AsSlice())
 	e.Uint32(rtaOif, uint32(a.Link))
@@ -171,15 +175,7 @@ func routeQuestion(a Address) []byte {
 
 // roadMessage names the route of an IPv6 subnet that the kernel made for an address.
 func roadMessage(a Address) []byte {
-	head := [lengthRouteMsg]byte{0: familyIPv6, 1: byte(a.Prefix.Bits()), 4: routeTableMain, 5: routeProtocolKernel, 7: routeUnicast}
-	e := netlink.NewAttributeEncoder()
-	e.Bytes(rtaDst, a.Prefix.Addr().AsSlice())
-	e.Uint32(rtaOif, uint32(a.Link))
-	attributes, err := e.Encode()
-	if err != nil {
-		return nil // as in addressMessage
-	}
-	return append(head[:], attributes...)
+	return routeMessage([lengthRouteMsg]byte{0: familyIPv6, 1: byte(a.Prefix.Bits()), 4: routeTableMain, 5: routeProtocolKernel, 7: routeUnicast}, a)
 }
 
 // isLocalRoute reports whether the answer to [routeQuestion] is that the address is this host's.

@@ -111,11 +111,11 @@ func (r *Router) remark(now Time, m *machine, a *Advert, src netip.Addr, out []A
 		r.global.count(d, &m.counters)
 		out = m.note(now, d, src, a.Priority, out)
 	}
-	if n := len(out); a.Interval != m.cfg.Interval {
-		if remark(NoteInterval); len(out) > n {
-			if m.state == Backup {
-				out[n].Before, out[n].Interval = m.interval, a.Interval
-			}
+	if a.Interval != m.cfg.Interval {
+		n := len(out)
+		remark(NoteInterval)
+		if len(out) > n && m.state == Backup {
+			out[n].Before, out[n].Interval = m.interval, a.Interval
 		}
 	}
 	if !sameAddresses(a.Addresses, m.cfg.Addresses) {

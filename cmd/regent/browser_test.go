@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/regent-ha/regent/internal/browser"
+	"github.com/regent-ha/regent/internal/netlab"
 )
 
 // screenshots, if set, is where pictures of the page go: docs.
@@ -21,16 +21,10 @@ const screenshots = "REGENT_SCREENSHOTS"
 // A page that was opened once shows a failover within a second of it, without being loaded again.
 func TestPageShowsAFailoverAsItHappens(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("no browser: %v", err)
-	}
+	netlab.Require(t, "chromium")
 	c := newCast(t, 3, "[status]\nlisten = \"127.0.0.1:9166\"\n"+serviceWith("")).start()
 	db2 := c.hosts["db2"]
-	cmd := db2.Command(context.Background(), path, browser.Arguments(browser.Profile(t))...)
+	cmd := db2.Command(context.Background(), "chromium", browser.Arguments(browser.Profile(t))...)
 	b, err := browser.Start(cmd.Cmd, cmd)
 	if err != nil {
 		t.Fatal(err)

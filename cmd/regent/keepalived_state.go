@@ -39,8 +39,9 @@ func keepalivedState(k keepalivedConf, now status.Snapshot, netifs []dump.Interf
 	}
 	states := map[string]dump.State{}
 	watchers := map[string]map[string][]dump.Track{"script": {}, "file": {}, "process": {}, "bfd": {}, "interface": {}}
+	vmacs := c.VMACNames()
 	for _, v := range c.Instances {
-		i := instanceState(k, v, services[v.Name], netifs)
+		i := instanceState(k, v, vmacs[v], services[v.Name], netifs)
 		i.SyncGroup = groups[v.Name]
 		states[v.Name] = i.State
 		s.Instances = append(s.Instances, i)
@@ -89,9 +90,9 @@ func stateOf(v *status.Service) dump.State {
 	return dump.Fault
 }
 
-// instanceState is one instance: what the file says, then what the daemon tells, if it does.
-func instanceState(k keepalivedConf, v *keepalived.Instance, now *status.Service, netifs []dump.Interface) dump.Instance {
-	vmac := k.model.VMACNames()[v]
+// instanceState is one instance: what the file says, then what the daemon tells, if it does. vmac is what the file comes to for the name
+// of its VMAC.
+func instanceState(k keepalivedConf, v *keepalived.Instance, vmac string, now *status.Service, netifs []dump.Interface) dump.Instance {
 	if now != nil {
 		vmac = cmp.Or(now.VMACInterface, vmac)
 	}

@@ -278,7 +278,9 @@ func (c *Config) VMACNames() map[*Instance]string {
 			infixes = append(infixes, "6")
 		}
 		for n := 1; n < len(c.Instances)+6; n++ {
-			infixes = append(infixes, strconv.Itoa(n))
+			if n != 6 { // that would be an IPv6 instance's
+				infixes = append(infixes, strconv.Itoa(n))
+			}
 		}
 		for _, x := range infixes {
 			if name := fmt.Sprintf("%s%s.%d", c.Global.VMACPrefix.V, x, i.VRID.V); !taken[name] {

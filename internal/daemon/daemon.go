@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -147,7 +146,6 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 		}
 	})
 	actions, faults := make(chan []vrrp.Action), make(chan []transport.Fault)
-	parts.Go(func() { pump(life, d.loop.Events, actions) })
 	parts.Go(func() { pump(life, d.loop.Faults, faults) })
 	ctx, orphaned := context.WithCancel(ctx)
 	defer orphaned()
@@ -163,13 +161,8 @@ func (d *Daemon) run(ctx context.Context) (err error) {
 	if err := d.begin(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(d.routers, func(r *router) bool { return r.link != 0 }) { // what starts is told before anything that follows
-		select {
-		case acts := <-actions:
-			d.handle(acts)
-		case <-time.After(loopHealthy):
-		}
-	}
+	d.beginTold()
+	parts.Go(func() { pump(life, d.loop.Events, actions) })
 	leases := time.NewTicker(leaseTick)
 	defer leases.Stop()
 	done := ctx.Done()

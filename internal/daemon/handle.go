@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -58,6 +59,15 @@ func (d *Daemon) handle(acts []vrrp.Action) {
 	d.forget()
 	for _, write := range records {
 		write()
+	}
+}
+
+// beginTold handles what came of the start, which the loop has published by now: it is told before anything that follows.
+func (d *Daemon) beginTold() {
+	ctx, cancel := context.WithCancel(d.life)
+	cancel() // there is nothing to wait for
+	if acts, err := d.loop.Events(ctx); err == nil {
+		d.handle(acts)
 	}
 }
 

@@ -4,6 +4,7 @@ package docs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,12 +18,7 @@ type Block struct {
 
 // Has reports whether a word stands behind the block's language.
 func (b Block) Has(word string) bool {
-	for _, w := range b.Words {
-		if w == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b.Words, word)
 }
 
 // Blocks returns the fenced blocks of a page in Markdown. Those in lists may be indented.

@@ -41,9 +41,12 @@ var allowed = map[string][]string{
 	"packaging/alerts/gen":    {"packaging/alerts"},
 	"packaging/sbom/gen":      {"packaging/sbom"},
 	"policy/agent":            {"policy"},
+	"responder":               {"internal/tablewatch"},
 	"responder/speaker":       {"responder/answer"},
 	"takeover/control":        {"internal/output"},
+	"takeover/filter":         {"internal/tablewatch"},
 	"takeover/tickle":         {"takeover/flow"},
+	"takeover/vmac":           {"internal/tablewatch"},
 	"vrrp/transport":          {"vrrp"},
 	"vrrp/vrrpsim":            {"vrrp"},
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/tablewatch"
 )
 
 // DefaultTable is the name of the table.
@@ -50,8 +52,7 @@ type Options struct {
 type Filter struct {
 	o     Options
 	conn  *netlink.Conn
-	watch *netlink.Conn // nil: nobody else can change the table
-	done  chan struct{} // of the watcher
+	watch *tablewatch.Watcher // nil: nobody else can change the table
 
 	mu    sync.Mutex
 	plain bool
@@ -69,8 +70,8 @@ func Open(ctx context.Context, o Options) (_ *Filter, err error) {
 			o.Logger.Warn("somebody changed the table of addresses that take no packets", "table", o.Table, "error", err)
 		}
 	}
-	f := &Filter{o: o, plain: o.Plain, done: make(chan struct{})}
-	if f.conn, err = dial(0); err != nil {
+	f := &Filter{o: o, plain: o.Plain}
+	if f.conn, err = dial(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -81,19 +82,14 @@ func Open(ctx context.Context, o Options) (_ *Filter, err error) {
 	if err := patiently(ctx, f.take); err != nil {
 		return nil, fmt.Errorf("filter addresses: %w", err)
 	}
-	if !f.plain {
-		close(f.done)
-		return f, nil
+	if f.plain {
+		f.watch, err = tablewatch.Watch(tablewatch.Table{Family: unix.NFPROTO_INET, Name: o.Table}, f.conn.PID, f.guard())
 	}
-	if f.watch, err = dial(1 << (unix.NFNLGRP_NFTABLES - 1)); err != nil {
-		return nil, err
-	}
-	go f.guard()
-	return f, nil
+	return f, err
 }
 
-func dial(groups uint32) (*netlink.Conn, error) {
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: groups})
+func dial() (*netlink.Conn, error) {
+	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open netfilter socket: %w", err)
 	}
@@ -235,9 +231,8 @@ func (f *Filter) mend() error {
 	return err
 }
 
-// guard restores a table that somebody else changes.
-func (f *Filter) guard() {
-	defer close(f.done)
+// guard returns what restores a table that somebody else changes.
+func (f *Filter) guard() func(*tablewatch.Watcher) {
 	var lately []time.Time
 	restore := func() {
 		f.mu.Lock()
@@ -247,53 +242,12 @@ func (f *Filter) guard() {
 		now := time.Now()
 		lately = append(slices.DeleteFunc(lately, func(at time.Time) bool { return now.Sub(at) > time.Second }), now)
 	}
-	for {
-		notices, err := f.watch.Receive()
-		switch {
-		case errors.Is(err, unix.ENOBUFS): // something was lost
-		case err != nil:
-			return
-		case !slices.ContainsFunc(notices, f.foreign):
-			continue
-		}
+	return func(w *tablewatch.Watcher) {
 		restore()
-		if len(lately) > restoreBurst && f.pause() {
+		if len(lately) > restoreBurst && w.Pause(restorePause) {
 			restore()
 		}
 	}
-}
-
-// pause waits a moment and reports whether the table was changed meanwhile: one look does for all.
-func (f *Filter) pause() (changed bool) {
-	if f.watch.SetReadDeadline(time.Now().Add(restorePause)) != nil {
-		return false // it is closed
-	}
-	for {
-		notices, err := f.watch.Receive()
-		if err != nil && !errors.Is(err, unix.ENOBUFS) {
-			break
-		}
-		changed = changed || err != nil || slices.ContainsFunc(notices, f.foreign)
-	}
-	return f.watch.SetReadDeadline(time.Time{}) == nil && changed
-}
-
-// foreign reports whether a notice tells of a change of our table that we did not make.
-func (f *Filter) foreign(m netlink.Message) bool {
-	if m.Header.PID == f.conn.PID() || len(m.Data) < 4 || m.Data[0] != unix.NFPROTO_INET {
-		return false
-	}
-	ad, err := netlink.NewAttributeDecoder(m.Data[4:])
-	if err != nil {
-		return false
-	}
-	for ad.Next() {
-		// The table's name has the same attribute number in every kind of notice.
-		if ad.Type() == unix.NFTA_TABLE_NAME && ad.String() == f.o.Table {
-			return true
-		}
-	}
-	return false
 }
 
 // Close lets go. With remove set every address takes packets again; otherwise the table stays, and the next Open takes it
@@ -303,7 +257,6 @@ func (f *Filter) Close(remove bool) error {
 	if f.watch != nil {
 		errs = append(errs, f.watch.Close())
 	}
-	<-f.done
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if remove {
@@ -318,7 +271,7 @@ func Remove(ctx context.Context, table string) error {
 	if err != nil || !exists {
 		return err
 	}
-	c, err := dial(0)
+	c, err := dial()
 	if err != nil {
 		return err
 	}

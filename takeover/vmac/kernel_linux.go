@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/regent-ha/regent/internal/tablewatch"
 )
 
 // Kernel makes, keeps and removes the interfaces of virtual routers. Its methods are for one goroutine, on a thread in the network
@@ -22,8 +25,8 @@ type Kernel struct {
 	tamed map[int]Want   // interfaces that have their settings, by index
 	kept  map[int]string // interfaces of virtual routers, by index
 	table *table
-	watch *watch          // nil: nftables cannot be watched
-	said  map[string]bool // warnings that were given
+	watch *tablewatch.Watcher // nil: nftables cannot be watched
+	said  map[string]bool     // warnings that were given
 }
 
 // base is an interface below, and how it was before.
@@ -31,6 +34,10 @@ type base struct {
 	name string
 	was  mark
 }
+
+// watchPause is the least time between two words that the table was changed: two that fight over it must not take the machine
+// with them.
+const watchPause = 100 * time.Millisecond
 
 // Open opens the kernel's side, in the network namespace of the calling thread. It changes nothing. changed is told, from a goroutine
 // of its own, that somebody else changed the table: [Kernel.Mend] is to be called then. nil: nobody is.
@@ -44,7 +51,12 @@ func Open(log *slog.Logger, changed func()) (*Kernel, error) {
 	if changed == nil {
 		return k, nil
 	}
-	if k.watch, err = newWatch(k.table.port.Load, changed); err != nil {
+	k.watch, err = tablewatch.Watch(tablewatch.Table{Family: unix.NFPROTO_NETDEV, Name: tableName}, k.table.port.Load, func(w *tablewatch.Watcher) {
+		for again := true; again; again = w.Pause(watchPause) {
+			changed()
+		}
+	})
+	if err != nil {
 		log.Debug("the table of virtual MACs is not watched", "error", err) // without nftables there is no table either
 	}
 	return k, nil
@@ -168,7 +180,7 @@ func (k *Kernel) Check() {
 func (k *Kernel) Close(remove bool) error {
 	var errs []error
 	if k.watch != nil {
-		errs = append(errs, k.watch.close())
+		errs = append(errs, k.watch.Close())
 	}
 	if remove {
 		if _, failed := k.Set(nil); failed != nil {

@@ -45,7 +45,7 @@ func File(from Source, interfaces []string) string {
 		w.instance(i)
 	}
 	if n > 2 && w.some(3) {
-		w.group(n)
+		w.group()
 	}
 	return w.b.String()
 }
@@ -62,7 +62,6 @@ type writer struct {
 	scripts []string
 	vrids   map[string]bool
 	hosts   int // addresses so far
-	grouped bool
 }
 
 // some is true once in n times.
@@ -136,7 +135,6 @@ func (w *writer) stranger() {
 }
 
 // group puts the first two instances together.
-func (w *writer) group(int) {
-	w.grouped = true
+func (w *writer) group() {
 	w.block("vrrp_sync_group G", "group {\n  VI_0\n  "+w.pick("VI_1", "\tVI_1 ")+"\n }")
 }

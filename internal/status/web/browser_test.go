@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/regent-ha/regent/internal/browser"
 	"github.com/regent-ha/regent/internal/event"
+	"github.com/regent-ha/regent/internal/netlab"
 	"github.com/regent-ha/regent/internal/status"
 )
 
@@ -47,19 +47,13 @@ func crowd() *world {
 // A hundred services of five nodes are readable on a desk and on a phone, and without scripts too.
 func TestCrowdedPageIsReadableEverywhere(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("no browser: %v", err)
-	}
+	netlab.Require(t, "chromium")
 	mux := http.NewServeMux()
 	mux.Handle("/", Page(crowd().source()))
 	mux.Handle("/live", Live(crowd().source()))
 	server := httptest.NewServer(mux)
 	defer server.CloseClientConnections()
-	cmd := exec.Command(path, browser.Arguments(browser.Profile(t))...)
+	cmd := exec.Command("chromium", browser.Arguments(browser.Profile(t))...)
 	b, err := browser.Start(cmd, cmd)
 	if err != nil {
 		t.Fatal(err)
