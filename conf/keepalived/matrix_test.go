@@ -48,7 +48,6 @@ up to 2.4.3 is in it; those of the load balancer stay with ` + "`keepalived -C`"
 `)
 	for _, v := range []struct{ name, meaning string }{
 		{"supported", "done as keepalived does it"},
-		{"not yet", "read and converted; this version refuses to run a file that asks for it, rather than leave it out"},
 		{"not needed", "read and passed over in silence; the reason is given"},
 		{"has no effect", "read, and each use is named: somebody may miss it"},
 		{"refused", "an error: to go on without would change who has an address"},
